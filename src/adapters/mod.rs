@@ -1,0 +1,1 @@
+//! Floor 7: transforms between data and network space.

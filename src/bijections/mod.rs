@@ -1,0 +1,1 @@
+//! Floor 5: maps with inverse and log-determinant.

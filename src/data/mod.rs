@@ -1,0 +1,5 @@
+//! Floor 7: records of named arrays and data sets.
+
+mod record;
+
+pub use record::{Column, Entry, Record, check_offsets};

@@ -1,0 +1,121 @@
+//! The one error type of the library.
+//!
+//! Every message is a sentence that names the argument, key, operation or file, says what came and what was
+//! expected, and ends with a remedy.
+
+use std::path::PathBuf;
+
+/// Shorthand for a result with the library's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong, with a sentence for the person at the keyboard.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument or a field of a configuration is out of its range.
+    #[error("{name}: {message}")]
+    Argument {
+        /// Name of the argument or field as the user wrote it.
+        name: String,
+        /// What came, what was expected, what to do.
+        message: String,
+    },
+    /// Arrays whose shapes do not fit together.
+    #[error("{operation}: {message}")]
+    Shape {
+        /// Name of the operation, layer or key.
+        operation: String,
+        /// The shapes that came, the shapes that were expected, what to do.
+        message: String,
+    },
+    /// A key that is missing, unknown or given twice.
+    #[error("key '{key}': {message}")]
+    Key {
+        /// The key in question.
+        key: String,
+        /// What is wrong with it, which keys exist, what to do.
+        message: String,
+    },
+    /// Values that are not admissible: NaN in the data, an empty set, a number outside of the support.
+    #[error("{name}: {message}")]
+    Value {
+        /// Name of the variable.
+        name: String,
+        /// What came, where, what was expected, what to do.
+        message: String,
+    },
+    /// A file or folder that cannot be read, written or understood.
+    #[error("{}: {message}", path.display())]
+    File {
+        /// The path as the user gave it.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+    /// A device that is missing, lost or out of memory.
+    #[error("device {device}: {message}")]
+    Device {
+        /// Name of the device, such as `cpu`.
+        device: String,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// A computation that produced NaN or infinity where it must not.
+    #[error("{origin}: {message}")]
+    NotFinite {
+        /// The operation or quantity that was not finite first.
+        origin: String,
+        /// When it happened and what to do.
+        message: String,
+    },
+    /// Code of the user (simulator, callback, transform) reported a failure.
+    #[error("{origin}: {message}")]
+    User {
+        /// Name of the simulator, callback or transform.
+        origin: String,
+        /// The message of the user's code.
+        message: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Argument`].
+    pub fn argument(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Argument { name: name.into(), message: message.into() }
+    }
+
+    /// An [`Error::Shape`].
+    pub fn shape(operation: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Shape { operation: operation.into(), message: message.into() }
+    }
+
+    /// An [`Error::Key`].
+    pub fn key(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Key { key: key.into(), message: message.into() }
+    }
+
+    /// An [`Error::Value`].
+    pub fn value(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Value { name: name.into(), message: message.into() }
+    }
+
+    /// An [`Error::File`].
+    pub fn file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
+        Error::File { path: path.into(), message: message.into() }
+    }
+
+    /// An [`Error::Device`].
+    pub fn device(device: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Device { device: device.into(), message: message.into() }
+    }
+
+    /// An [`Error::NotFinite`].
+    pub fn not_finite(origin: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::NotFinite { origin: origin.into(), message: message.into() }
+    }
+
+    /// An [`Error::User`].
+    pub fn user(origin: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::User { origin: origin.into(), message: message.into() }
+    }
+}

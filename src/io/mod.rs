@@ -1,0 +1,1 @@
+//! Floor 9: model files and run folders.

@@ -1,0 +1,1 @@
+//! Floor 1: scalar functions in f64 with their derivatives.

@@ -1,0 +1,5 @@
+//! Floor 1: counter-based random streams.
+
+mod philox;
+
+pub use philox::{Key, Stream, philox4x32};

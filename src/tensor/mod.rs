@@ -1,0 +1,1 @@
+//! Floor 3: tensors, a shape and a buffer on a device.
