@@ -34,7 +34,14 @@ impl Tape {
             let place = var.place;
             let value = inner.value(place)?;
             if value.shape() != seed.shape() {
-                return Err(Error::shape("backward", format!("a cotangent of shape {} for a variable of shape {}; give the same shape", seed.shape(), value.shape())));
+                return Err(Error::shape(
+                    "backward",
+                    format!(
+                        "a cotangent of shape {} for a variable of shape {}; give the same shape",
+                        seed.shape(),
+                        value.shape()
+                    ),
+                ));
             }
             last = last.max(place.node as usize);
             inner.add_seed(place, seed)?;
@@ -59,7 +66,9 @@ impl Tape {
                 twice[i] = node.operands()[..i].contains(&place);
                 sinks[i] = Some(match (source.source, weights) {
                     _ if twice[i] => (Tensor::uninitialised(&self.device, tensor.shape())?, false),
-                    (Source::Weight { offset, .. }, Some(weights)) => (weights.flat().view(offset, tensor.shape())?, true),
+                    (Source::Weight { offset, .. }, Some(weights)) => {
+                        (weights.flat().view(offset, tensor.shape())?, true)
+                    }
                     (Source::Weight { .. }, None) => continue,
                     _ => {
                         let slot = &mut before[place.node as usize][place.product as usize];
@@ -111,7 +120,10 @@ impl Tape {
         self.check()?;
         let shape = loss.value()?.shape();
         if shape.elements() != 1 {
-            return Err(Error::shape("gradients", format!("the loss has shape {shape}; reduce it to one number, with mean() for instance")));
+            return Err(Error::shape(
+                "gradients",
+                format!("the loss has shape {shape}; reduce it to one number, with mean() for instance"),
+            ));
         }
         Tensor::full(&self.device, shape, 1.0)
     }

@@ -82,7 +82,10 @@ impl Tape {
                 Some(layout) if Arc::ptr_eq(layout, parameters.layout()) => {}
                 Some(_) => {
                     drop(inner);
-                    return self.fail(Error::argument("weight", "belongs to another model than the weights used before; use one tape per model"));
+                    return self.fail(Error::argument(
+                        "weight",
+                        "belongs to another model than the weights used before; use one tape per model",
+                    ));
                 }
             }
             if let Some(&Some(node)) = inner.weights.get(weight.index()) {
@@ -110,7 +113,10 @@ impl Tape {
 
     fn leaf(&self, source: Source, tensor: Tensor) -> Var<'_> {
         if !tensor.device().same_as(&self.device) {
-            return self.fail(Error::argument("tensor", format!("lies on another device than the tape's {:?}; upload it there", self.device)));
+            return self.fail(Error::argument(
+                "tensor",
+                format!("lies on another device than the tape's {:?}; upload it there", self.device),
+            ));
         }
         self.push(Node::leaf(source, tensor))
     }
@@ -122,7 +128,12 @@ impl Tape {
     }
 
     /// Applies an operation to operands and returns its first output; the others are [`Var::output`]s of it.
-    pub fn apply<'t>(&'t self, operation: &'static dyn Operation, operands: &[Var<'t>], attributes: Attributes) -> Var<'t> {
+    pub fn apply<'t>(
+        &'t self,
+        operation: &'static dyn Operation,
+        operands: &[Var<'t>],
+        attributes: Attributes,
+    ) -> Var<'t> {
         if operands.iter().any(|v| v.place == Place::NOWHERE) {
             return Var { tape: self, place: Place::NOWHERE };
         }
@@ -135,7 +146,10 @@ impl Tape {
     fn compute(&self, operation: &'static dyn Operation, operands: &[Var], attributes: Attributes) -> Result<Node> {
         let name = operation.row().name;
         if operands.len() > MOST_OPERANDS {
-            return Err(Error::shape(name, format!("{} operands; at most {MOST_OPERANDS} are possible, apply it in groups", operands.len())));
+            return Err(Error::shape(
+                name,
+                format!("{} operands; at most {MOST_OPERANDS} are possible, apply it in groups", operands.len()),
+            ));
         }
         if operands.iter().any(|v| !std::ptr::eq(v.tape, self)) {
             return Err(Error::argument(name, "an operand belongs to another tape; use variables of one tape"));

@@ -6,8 +6,8 @@ use super::node::Place;
 use super::tape::Tape;
 use crate::error::{Error, Result};
 use crate::math::Function;
-use crate::ops::{Binary, BinaryKind, Operation, Affine, Reduce, ReduceKind, Reshape, Unary, Linear};
-use crate::ops::{Concatenate, Columns};
+use crate::ops::{Affine, Binary, BinaryKind, Linear, Operation, Reduce, ReduceKind, Reshape, Unary};
+use crate::ops::{Columns, Concatenate};
 use crate::tensor::{Shape, Tensor};
 
 /// A value on a tape. Small and copied freely; arithmetic works with the usual operators and with numbers.
@@ -40,7 +40,9 @@ impl<'t> Var<'t> {
         }
         let outputs = self.tape.inner.borrow().nodes.get(self.place.node as usize).map_or(0, |node| node.outputs);
         if index >= outputs {
-            return self.tape.fail(Error::argument("output", format!("number {index} of {outputs} outputs; use a smaller number")));
+            return self
+                .tape
+                .fail(Error::argument("output", format!("number {index} of {outputs} outputs; use a smaller number")));
         }
         Var { place: Place { product: index as u32, ..self.place }, ..self }
     }
@@ -53,7 +55,12 @@ impl<'t> Var<'t> {
         }
     }
 
-    fn apply(self, operation: &'static dyn Operation, others: &[Var<'t>], attributes: crate::ops::Attributes) -> Var<'t> {
+    fn apply(
+        self,
+        operation: &'static dyn Operation,
+        others: &[Var<'t>],
+        attributes: crate::ops::Attributes,
+    ) -> Var<'t> {
         let mut operands = [self; crate::ops::MOST_OPERANDS];
         let count = others.len().min(operands.len() - 1);
         operands[1..=count].copy_from_slice(&others[..count]);

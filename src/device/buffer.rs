@@ -93,7 +93,10 @@ impl Slice<'_> {
         if self.words == words {
             return Ok(());
         }
-        Err(Error::shape(operation, format!("{words} words for a slice of {}; give slices of equal length", self.words)))
+        Err(Error::shape(
+            operation,
+            format!("{words} words for a slice of {}; give slices of equal length", self.words),
+        ))
     }
 
     pub(super) fn overlaps(&self, other: &Slice<'_>) -> bool {

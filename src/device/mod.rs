@@ -63,7 +63,9 @@ impl Device {
             "cpu" => Device::cpu_with_threads(threads),
             _ => Err(Error::argument(
                 "device",
-                format!("'{name}' is not a device of this build; choose one that `ferroflow devices` lists, such as cpu"),
+                format!(
+                    "'{name}' is not a device of this build; choose one that `ferroflow devices` lists, such as cpu"
+                ),
             )),
         }
     }

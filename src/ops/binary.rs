@@ -98,7 +98,13 @@ fn arguments(attributes: &Attributes, a: Shape, b: Shape, y: Shape) -> Arguments
         }
         strides
     };
-    Arguments { kind: attributes.get(), operand: 0, accumulate: 0, axes: axes_as_words(y), strides: [strides(a), strides(b)] }
+    Arguments {
+        kind: attributes.get(),
+        operand: 0,
+        accumulate: 0,
+        axes: axes_as_words(y),
+        strides: [strides(a), strides(b)],
+    }
 }
 
 impl Operation for Binary {
@@ -216,8 +222,20 @@ fn value(kind: BinaryKind, a: f32, b: f32) -> f32 {
         Subtract => a - b,
         Multiply => a * b,
         Divide => a / b,
-        Maximum => if a >= b || a.is_nan() { a } else { b },
-        Minimum => if a <= b || a.is_nan() { a } else { b },
+        Maximum => {
+            if a >= b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
+        Minimum => {
+            if a <= b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
     }
 }
 

@@ -44,7 +44,8 @@ impl Operation for Columns {
     fn infer(&self, inputs: &[Spec], attributes: &Attributes) -> Result<Products> {
         let (x, Arguments { start, count, .. }) = (inputs[0].shape, attributes.get());
         if x.rank() == 0 || start as usize + count as usize > x.last() {
-            let message = format!("columns {start} to {} of a tensor of shape {x}; stay inside of its last axis", start + count);
+            let message =
+                format!("columns {start} to {} of a tensor of shape {x}; stay inside of its last axis", start + count);
             return Err(Error::shape("columns", message));
         }
         Ok(Products::one(x.with_last(count as usize)))

@@ -3,9 +3,7 @@
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::error::{Error, Result};
-use crate::ops::operation::{
-    Attributes, Backward, Forward, Keeps, MOST_OPERANDS, Operation, Products, Row, Spec,
-};
+use crate::ops::operation::{Attributes, Backward, Forward, Keeps, MOST_OPERANDS, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::tensor::Tensor;
 
@@ -59,7 +57,8 @@ impl Operation for Concatenate {
         let first = inputs[0].shape;
         for input in inputs {
             if input.shape.rank() == 0 || input.shape.without_last() != first.without_last() {
-                let message = format!("the shapes {first} and {} do not fit; all axes but the last must be equal", input.shape);
+                let message =
+                    format!("the shapes {first} and {} do not fit; all axes but the last must be equal", input.shape);
                 return Err(Error::shape("concatenate", message));
             }
         }
@@ -92,7 +91,13 @@ impl Operation for Concatenate {
             let inputs = widths.iter().map(|&w| Input::real([rows, w])).collect();
             Case::new(format!("{widths:?} in {rows} rows"), inputs, Attributes::NONE)
         };
-        vec![case(0, &[2, 3]), case(1, &[1]), case(5, &[2, 0, 3]), case(7, &[1, 2, 3, 4, 5, 6, 7, 8]), case(33, &[64, 65])]
+        vec![
+            case(0, &[2, 3]),
+            case(1, &[1]),
+            case(5, &[2, 0, 3]),
+            case(7, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            case(33, &[64, 65]),
+        ]
     }
 }
 

@@ -77,11 +77,13 @@ impl Operation for Linear {
         let (x, kernel) = (inputs[0].shape, inputs[1].shape);
         let bias = inputs.get(2).map(|b| b.shape);
         if x.rank() == 0 || kernel.rank() != 2 || kernel.rows() != x.last() {
-            let message = format!("an input of shape {x} and a kernel of shape {kernel}; expected […, in] and [in, out]");
+            let message =
+                format!("an input of shape {x} and a kernel of shape {kernel}; expected […, in] and [in, out]");
             return Err(Error::shape("linear", message));
         }
         if bias.is_some_and(|b| b.axes() != [kernel.last()]) {
-            let message = format!("a bias of shape {} and a kernel of shape {kernel}; expected [out]", bias.unwrap_or(x));
+            let message =
+                format!("a bias of shape {} and a kernel of shape {kernel}; expected [out]", bias.unwrap_or(x));
             return Err(Error::shape("linear", message));
         }
         let y = x.with_last(kernel.last());
@@ -139,7 +141,12 @@ impl Operation for Linear {
     fn cases(&self) -> Vec<Case> {
         let mut cases = Vec::new();
         for (rows, i, o) in [(0, 3, 2), (1, 1, 1), (3, 0, 2), (5, 7, 3), (1, 65, 33), (33, 17, 20), (67, 70, 130)] {
-            for (f, bias) in [(Function::Linear, true), (Function::Linear, false), (Function::Mish, true), (Function::HardSilu, true)] {
+            for (f, bias) in [
+                (Function::Linear, true),
+                (Function::Linear, false),
+                (Function::Mish, true),
+                (Function::HardSilu, true),
+            ] {
                 let mut inputs = vec![Input::real([rows, i]), Input::between([i, o], -0.5, 0.5)];
                 if bias {
                     inputs.push(Input::real([o]));

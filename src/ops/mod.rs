@@ -22,7 +22,8 @@ pub use columns::Columns;
 pub use concatenate::Concatenate;
 pub use linear::Linear;
 pub use operation::{
-    Attributes, Backward, Forward, Keeps, MOST_OPERANDS, MOST_PRODUCTS, Operation, Products, Row, Sink, Spec, axes_as_words,
+    Attributes, Backward, Forward, Keeps, MOST_OPERANDS, MOST_PRODUCTS, Operation, Products, Row, Sink, Spec,
+    axes_as_words,
 };
 pub use reduce::{Reduce, ReduceKind};
 pub use reference::{Array64, Case, Input};

@@ -109,7 +109,9 @@ impl Operation for Reduce {
     fn cases(&self) -> Vec<Case> {
         let mut cases = Vec::new();
         for kind in [ReduceKind::Sum, ReduceKind::Mean] {
-            for (axes, axis) in [(&[1][..], 0), (&[0, 3], 1), (&[1021], 0), (&[7, 5], 0), (&[7, 5], 1), (&[3, 5, 2], 1), (&[4, 0], 1)] {
+            for (axes, axis) in
+                [(&[1][..], 0), (&[0, 3], 1), (&[1021], 0), (&[7, 5], 0), (&[7, 5], 1), (&[3, 5, 2], 1), (&[4, 0], 1)]
+            {
                 let shape = Shape::new(axes).unwrap_or(Shape::SCALAR);
                 if kind == ReduceKind::Mean && axes[axis] == 0 {
                     continue;

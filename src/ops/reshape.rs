@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::ops::accumulate::{self, accumulate};
-use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Sink, Spec, axes_as_words};
+use crate::ops::operation::{
+    Attributes, Backward, Forward, Keeps, Operation, Products, Row, Sink, Spec, axes_as_words,
+};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::tensor::{MOST_AXES, Shape};
 
@@ -40,7 +42,8 @@ impl Operation for Reshape {
     fn infer(&self, inputs: &[Spec], attributes: &Attributes) -> Result<Products> {
         let (from, to) = (inputs[0].shape, target(attributes));
         if from.elements() != to.elements() {
-            let message = format!("a tensor of shape {from} cannot take the shape {to}; the number of elements must be equal");
+            let message =
+                format!("a tensor of shape {from} cannot take the shape {to}; the number of elements must be equal");
             return Err(Error::shape("reshape", message));
         }
         Ok(Products::one(to))

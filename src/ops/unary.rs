@@ -26,12 +26,7 @@ struct Arguments {
 
 static FORWARD: Kernel = Kernel { name: "unary", cpu: forward_cpu };
 static BACKWARD: Kernel = Kernel { name: "unary_backward", cpu: backward_cpu };
-static ROW: Row = Row {
-    name: "unary",
-    formula: "y = f(x)",
-    keeps: Keeps::INPUTS,
-    kernels: &[&FORWARD, &BACKWARD],
-};
+static ROW: Row = Row { name: "unary", formula: "y = f(x)", keeps: Keeps::INPUTS, kernels: &[&FORWARD, &BACKWARD] };
 
 impl Unary {
     /// The attributes of a function.

@@ -45,9 +45,7 @@ impl Initialiser {
             Initialiser::Zeros => vec![0.0; n],
             Initialiser::Ones => vec![1.0; n],
             Initialiser::Constant(value) => vec![value as f32; n],
-            Initialiser::Normal(deviation) => {
-                (0..n).map(|_| (deviation * normal(stream)) as f32).collect()
-            }
+            Initialiser::Normal(deviation) => (0..n).map(|_| (deviation * normal(stream)) as f32).collect(),
             Initialiser::GlorotUniform => {
                 let limit = (6.0 / (fan_in + fan_out)).sqrt();
                 (0..n).map(|_| ((2.0 * stream.random::<f64>() - 1.0) * limit) as f32).collect()

@@ -121,7 +121,14 @@ impl Parameters {
     /// The entry of a handle. A handle of another model gives an error.
     pub fn entry(&self, weight: Weight) -> Result<&Named> {
         self.layout.entries.get(weight.index).ok_or_else(|| {
-            Error::argument("weight", format!("number {} is not one of this model's {} weights; use the model it was built with", weight.index, self.layout.entries.len()))
+            Error::argument(
+                "weight",
+                format!(
+                    "number {} is not one of this model's {} weights; use the model it was built with",
+                    weight.index,
+                    self.layout.entries.len()
+                ),
+            )
         })
     }
 
@@ -147,14 +154,24 @@ impl Parameters {
         if array.shape() != entry.shape.axes() {
             return Err(Error::shape(
                 name,
-                format!("an array of shape {:?} was given for a weight of shape {}; give the same shape", array.shape(), entry.shape),
+                format!(
+                    "an array of shape {:?} was given for a weight of shape {}; give the same shape",
+                    array.shape(),
+                    entry.shape
+                ),
             ));
         }
         match entry.role {
             Role::Indices => {
                 let length = entry.shape.elements();
-                let indices: Option<Vec<u32>> = array.to_f64().iter().map(|&v| (v >= 0.0 && v < length as f64 && v.fract() == 0.0).then_some(v as u32)).collect();
-                let indices = indices.ok_or_else(|| Error::value(name, format!("holds something else than indices below {length}; the file is damaged")))?;
+                let indices: Option<Vec<u32>> = array
+                    .to_f64()
+                    .iter()
+                    .map(|&v| (v >= 0.0 && v < length as f64 && v.fract() == 0.0).then_some(v as u32))
+                    .collect();
+                let indices = indices.ok_or_else(|| {
+                    Error::value(name, format!("holds something else than indices below {length}; the file is damaged"))
+                })?;
                 let (offset, shape) = (entry.offset, entry.shape);
                 self.indices[offset] = Tensor::from_indices(self.device(), shape, &indices)?;
                 Ok(())
@@ -195,7 +212,14 @@ impl Parameters {
     fn find(&self, name: &str) -> Result<&Named> {
         self.layout.entries.iter().find(|e| e.name == name).ok_or_else(|| {
             let first: Vec<_> = self.layout.entries.iter().take(4).map(|e| e.name.as_str()).collect();
-            Error::key(name, format!("is not a weight of this model; its {} weights are {}, …", self.layout.entries.len(), first.join(", ")))
+            Error::key(
+                name,
+                format!(
+                    "is not a weight of this model; its {} weights are {}, …",
+                    self.layout.entries.len(),
+                    first.join(", ")
+                ),
+            )
         })
     }
 

@@ -78,7 +78,10 @@ impl Tensor {
         if offset.checked_add(shape.elements()).is_none_or(|end| end > self.shape.elements()) {
             return Err(Error::shape(
                 "view",
-                format!("a view of shape {shape} from element {offset} does not lie inside a tensor of shape {}", self.shape),
+                format!(
+                    "a view of shape {shape} from element {offset} does not lie inside a tensor of shape {}",
+                    self.shape
+                ),
             ));
         }
         Ok(Tensor { offset: self.offset + offset, shape, ..self.clone() })
@@ -128,7 +131,9 @@ impl Tensor {
     pub fn indices(&self) -> Result<Vec<u32>> {
         match self.dtype {
             Dtype::U32 => self.words(),
-            Dtype::F32 => Err(Error::shape("indices", "the tensor holds floating point values; read them with `values`")),
+            Dtype::F32 => {
+                Err(Error::shape("indices", "the tensor holds floating point values; read them with `values`"))
+            }
         }
     }
 

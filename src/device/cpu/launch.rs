@@ -56,7 +56,10 @@ impl<'a> Launch<'a> {
 impl Cpu {
     pub(in crate::device) fn new(threads: usize, isa: Isa) -> Result<Self> {
         if !Isa::available().contains(&isa) {
-            return Err(Error::argument("isa", format!("this processor has no {isa:?}; choose one of {:?}", Isa::available())));
+            return Err(Error::argument(
+                "isa",
+                format!("this processor has no {isa:?}; choose one of {:?}", Isa::available()),
+            ));
         }
         Ok(Cpu { isa, threads: Threads::new(threads)?, lock: Mutex::new(()) })
     }
@@ -114,7 +117,12 @@ impl Cpu {
         if inputs.len() > MOST_INPUTS || outputs.len() > MOST_OUTPUTS {
             return Err(Error::device(
                 "cpu",
-                format!("{}: {} inputs and {} outputs; at most {MOST_INPUTS} and {MOST_OUTPUTS} are possible", kernel.name, inputs.len(), outputs.len()),
+                format!(
+                    "{}: {} inputs and {} outputs; at most {MOST_INPUTS} and {MOST_OUTPUTS} are possible",
+                    kernel.name,
+                    inputs.len(),
+                    outputs.len()
+                ),
             ));
         }
         let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +150,10 @@ impl Cpu {
 fn check_disjoint(name: &str, inputs: &[Slice], outputs: &[Slice]) -> Result<()> {
     for (index, output) in outputs.iter().enumerate() {
         if inputs.iter().chain(&outputs[..index]).any(|other| output.overlaps(other)) {
-            return Err(Error::device("cpu", format!("{name}: output {index} overlaps another slice; write to memory of its own")));
+            return Err(Error::device(
+                "cpu",
+                format!("{name}: output {index} overlaps another slice; write to memory of its own"),
+            ));
         }
     }
     Ok(())

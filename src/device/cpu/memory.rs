@@ -24,7 +24,8 @@ unsafe impl Sync for Words {}
 
 impl Words {
     pub(in crate::device) fn new(words: usize) -> Result<Self> {
-        let failure = || Error::device("cpu", format!("{words} words of memory are not to be had; use smaller batches"));
+        let failure =
+            || Error::device("cpu", format!("{words} words of memory are not to be had; use smaller batches"));
         let bytes = words.max(1).checked_mul(4).ok_or_else(failure)?;
         let layout = Layout::from_size_align(bytes, ALIGNMENT).map_err(|_| failure())?;
         // SAFETY: the layout has a size of at least four bytes.

@@ -7,4 +7,4 @@ mod stub;
 pub(super) use launch::Cpu;
 pub use launch::Launch;
 pub(super) use memory::Words;
-pub use stub::{Isa, Threads};
+pub use stub::{Epilogue, Isa, Threads, View, matrix, vector};
