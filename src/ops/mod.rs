@@ -14,6 +14,7 @@ mod reduce;
 mod reference;
 mod reshape;
 mod unary;
+pub mod update;
 
 pub use accumulate::accumulate;
 pub use affine::Affine;
