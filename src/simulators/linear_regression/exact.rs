@@ -121,13 +121,13 @@ mod tests {
     /// Brute force over a grid in (β₀, β₁, ln σ) with the simulator's own densities: another path to the same integral.
     #[test]
     fn agrees_with_a_grid_in_three_dimensions() {
-        let x = [-1.3, -0.2, 0.4, 0.9, 1.7, 0.1, -0.6, 2.1];
-        let y = [1.9, 3.3, 3.1, 5.2, 5.0, 2.2, 2.9, 6.1];
+        let x = [-1.3, -0.2, 0.4, 0.9, 1.7, 0.1, -0.6, 2.1, 0.3, -0.9, 1.1, -1.6, 0.7, -0.4];
+        let y = [1.9, 3.3, 3.1, 5.2, 5.0, 2.2, 2.9, 6.1, 3.0, 1.2, 4.9, 0.8, 4.0, 2.1];
         let exact = exact_posterior(&x, &y).unwrap();
-        let sizes = [60, 60, 80];
+        let sizes = [80, 80, 60];
         let axis = |k: usize, i: usize| {
             let t = (i as f64 + 0.5) / sizes[k] as f64;
-            if k < 2 { exact.mean[k] + (2.0 * t - 1.0) * 9.0 * exact.sd[k] } else { -2.5 + 5.0 * t }
+            if k < 2 { exact.mean[k] + (2.0 * t - 1.0) * 12.0 * exact.sd[k] } else { -2.0 + 4.0 * t }
         };
         let mut points = Vec::new();
         for i in 0..sizes[0] {
