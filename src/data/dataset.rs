@@ -51,10 +51,7 @@ impl Augmentations {
     }
 
     /// Adds a change to whole batches.
-    pub fn whole(
-        mut self,
-        change: impl Fn(Record, &mut Stream) -> Result<Record> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn whole(mut self, change: impl Fn(Record, &mut Stream) -> Result<Record> + Send + Sync + 'static) -> Self {
         self.list.push(Box::new(change));
         self
     }

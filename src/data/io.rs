@@ -143,7 +143,10 @@ fn ragged(key: &str, array: Array, offsets: &Array) -> Result<Column> {
     let column = Column::ragged(array, starts).map_err(|e| Error::value(&name, e.to_string()))?;
     let offsets = column.offsets.as_deref().unwrap_or_default();
     match offsets.windows(2).position(|w| w[0] == w[1]) {
-        Some(i) => Err(Error::value(key, format!("data set {i} is an empty set ({elements} elements in all); every data set needs an element"))),
+        Some(i) => Err(Error::value(
+            key,
+            format!("data set {i} is an empty set ({elements} elements in all); every data set needs an element"),
+        )),
         None => Ok(column),
     }
 }
@@ -206,16 +209,18 @@ pub fn record_to_arrays(record: &Record) -> Result<IndexMap<String, Array>> {
 fn add_arrays(record: &Record, prefix: &str, datasets: usize, arrays: &mut IndexMap<String, Array>) -> Result<()> {
     let mut add = |key: String, array: Array| match arrays.insert(key.clone(), array) {
         None => Ok(()),
-        Some(_) => Err(Error::key(key, "would be written twice; rename the variable whose key ends like that of offsets")),
+        Some(_) => {
+            Err(Error::key(key, "would be written twice; rename the variable whose key ends like that of offsets"))
+        }
     };
     for (key, column) in record.columns() {
         let key = format!("{prefix}{key}");
+        let array = if column.shared { repeated(&column.array, datasets)? } else { column.array.clone() };
+        add(key.clone(), array)?;
         if let Some(offsets) = &column.offsets {
             let starts = offsets.iter().map(|&o| o as i64).collect();
             add(format!("{key}{OFFSETS}"), Array::new([offsets.len()], Values::I64(starts))?)?;
         }
-        let array = if column.shared { repeated(&column.array, datasets)? } else { column.array.clone() };
-        add(key, array)?;
     }
     for (key, entry) in record.iter() {
         if let Entry::Group(group) = entry {
@@ -235,3 +240,7 @@ fn repeated(array: &Array, datasets: usize) -> Result<Array> {
     };
     Array::new(shape, values)
 }
+
+#[cfg(test)]
+#[path = "io_tests.rs"]
+mod tests;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::seq::SliceRandom;
 
-use crate::data::dataset::{Augmentations, Dataset, check_positive, rows_of};
 use crate::data::Record;
+use crate::data::dataset::{Augmentations, Dataset, check_positive, rows_of};
 use crate::error::Result;
 use crate::random::Key;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::data::dataset::{Augmentations, Dataset, check_positive};
 use crate::data::Record;
+use crate::data::dataset::{Augmentations, Dataset, check_positive};
 use crate::error::{Error, Result};
 use crate::random::Key;
 use crate::simulators::{Pool, Request, Simulator};
@@ -24,12 +24,7 @@ pub struct OnlineDataset {
 
 impl OnlineDataset {
     /// Batches of a simulator under a key.
-    pub fn new(
-        simulator: Arc<dyn Simulator>,
-        batch_size: usize,
-        batches_per_epoch: usize,
-        key: Key,
-    ) -> Result<Self> {
+    pub fn new(simulator: Arc<dyn Simulator>, batch_size: usize, batches_per_epoch: usize, key: Key) -> Result<Self> {
         check_positive("batch_size", batch_size)?;
         check_positive("batches_per_epoch", batches_per_epoch)?;
         let (pool, augmentations) = (Pool::inline(), Augmentations::new());
