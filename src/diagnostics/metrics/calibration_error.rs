@@ -1,9 +1,10 @@
 //! Calibration error: how far the coverage of central credible intervals is from their nominal probability.
 
 use super::metric::{Aggregation, Metric};
-use super::statistics::{linspace, quantile_of_sorted, sorted};
+use super::statistics::{linspace, sorted};
 use crate::diagnostics::{Draws, Truths, check_pair};
 use crate::error::{Error, Result};
+use crate::math::quantile;
 
 /// Options of [`calibration_error`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +50,7 @@ pub fn calibration_error(draws: &Draws, truths: &Truths, options: &CalibrationEr
             let x = sorted(x);
             for (count, level) in inside.iter_mut().zip(&levels) {
                 let tail = (1.0 - level) / 2.0;
-                let covered = quantile_of_sorted(&x, tail) <= truth && truth <= quantile_of_sorted(&x, 1.0 - tail);
+                let covered = quantile(&x, tail) <= truth && truth <= quantile(&x, 1.0 - tail);
                 *count += usize::from(covered);
             }
         }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::statistics;
+use super::statistics::median;
 use crate::diagnostics::Draws;
+use crate::math::mean;
 
 /// How the values of one variable become one number.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -23,8 +24,8 @@ impl Aggregation {
     /// The aggregated value; `None` for [`Aggregation::None`].
     pub fn apply(self, values: &[f64]) -> Option<f64> {
         match self {
-            Aggregation::Mean => Some(statistics::mean(values)),
-            Aggregation::Median => Some(statistics::median(values)),
+            Aggregation::Mean => Some(mean(values)),
+            Aggregation::Median => Some(median(values)),
             Aggregation::Custom(function) => Some(function(values)),
             Aggregation::None => None,
         }

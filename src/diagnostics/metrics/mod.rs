@@ -49,7 +49,7 @@ pub use root_mean_squared_error::{
     Normalization, RootMeanSquaredError, root_mean_squared_error, rowwise_root_mean_squared_error,
 };
 pub use sbc::{EcdfCheck, Excursion, Miscalibration, RankShape, SbcCheck, SbcOptions, sbc_check, sbc_check_from_null};
-pub use statistics::{linspace, mean, median, pearson, quantile, variance};
+pub use statistics::{linspace, median, pearson};
 pub use table::MetricTable;
 pub use verdicts::{
     CALIBRATION_ERROR_FINE, CALIBRATION_ERROR_NOISE, CONTRACTION_FINE, CORRELATION_GAP, CORRELATION_NOISE,

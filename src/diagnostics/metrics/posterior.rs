@@ -1,9 +1,9 @@
 //! Posterior contraction and posterior z-score (Betancourt 2020; Schad, Betancourt and Vasishth 2021).
 
 use super::metric::{Aggregation, Metric};
-use super::statistics::{mean, variance};
 use crate::diagnostics::{Draws, Truths, check_pair};
 use crate::error::{Error, Result};
+use crate::math::{mean, variance};
 
 /// How much of the prior variance the data take away: `clip(1 − Var_s x[i, s] / Var_i θ[i], 0, 1)`, both variances with
 /// divisor n − 1, aggregated over data sets; unaggregated values are `[datasets, variables]`.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::statistics::{median, pearson, quantile_of_sorted, sorted};
+use super::statistics::{median, pearson, sorted};
 use crate::diagnostics::{Draws, Truths, check_pair};
 use crate::error::{Error, Result};
+use crate::math::quantile;
 
 /// Point estimates of one variable with credible intervals, against the truth.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +47,7 @@ pub fn credible_interval(values: &[f64], prob: f64) -> Result<[f64; 2]> {
         return Err(Error::argument("values", "there is none; a credible interval needs at least one draw"));
     }
     let (values, tail) = (sorted(values), (1.0 - prob) / 2.0);
-    Ok([quantile_of_sorted(&values, tail), quantile_of_sorted(&values, 1.0 - tail)])
+    Ok([quantile(&values, tail), quantile(&values, 1.0 - tail)])
 }
 
 /// Exponentially weighted mean with bias correction: `y_t = Σ_{i ≤ t} s^(t−i) x_i / Σ_{i ≤ t} s^(t−i)` with `0 ≤ s < 1`.

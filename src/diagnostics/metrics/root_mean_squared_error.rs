@@ -3,9 +3,10 @@
 use rand::RngExt;
 
 use super::metric::{Aggregation, Metric};
-use super::statistics::{mean, median, quantile, variance};
+use super::statistics::{median, quantile};
 use crate::diagnostics::{Draws, Truths, check_pair};
 use crate::error::{Error, Result};
+use crate::math::{mean, variance};
 use crate::random::Key;
 
 /// What the error of a variable is divided by.

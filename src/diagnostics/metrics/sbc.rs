@@ -252,7 +252,7 @@ mod tests {
             .collect();
         for of in [(|s: &RankShape| s.bias) as fn(&RankShape) -> f64, |s| s.overconfidence] {
             let values: Vec<f64> = scores.iter().map(of).collect();
-            let (mean, sd) = (crate::diagnostics::mean(&values), crate::diagnostics::variance(&values, 1).sqrt());
+            let (mean, sd) = (crate::math::mean(&values), crate::math::variance(&values, 1).sqrt());
             assert!(mean.abs() < 0.15 && (sd - 1.0).abs() < 0.1, "mean {mean}, sd {sd}");
         }
     }

@@ -1,16 +1,6 @@
-//! Moments, quantiles and correlations of plain slices.
+//! Order statistics and correlations of plain slices, beside [`crate::math::statistics`].
 
-/// Arithmetic mean; NaN for no value.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Variance `Σ (x − mean)² / (n − ddof)`; `ddof` 0 is that of a population, 1 the unbiased estimate of a sample.
-pub fn variance(values: &[f64], ddof: usize) -> f64 {
-    let center = mean(values);
-    let sum: f64 = values.iter().map(|x| (x - center).powi(2)).sum();
-    if values.len() > ddof { sum / (values.len() - ddof) as f64 } else { f64::NAN }
-}
+use crate::math::{self, mean};
 
 /// Ascending copy; NaN last.
 pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
@@ -19,27 +9,9 @@ pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
-/// Quantile of ascending values with linear interpolation between the order statistics at `(n − 1) p` (type 7 of Hyndman
-/// and Fan 1996); NaN for no value and where a NaN is among the values. `p` is clamped to \[0, 1\].
-pub(crate) fn quantile_of_sorted(sorted: &[f64], p: f64) -> f64 {
-    let Some(&last) = sorted.last() else { return f64::NAN };
-    if last.is_nan() || p.is_nan() {
-        return f64::NAN;
-    }
-    let position = (sorted.len() - 1) as f64 * p.clamp(0.0, 1.0);
-    let below = position.floor() as usize;
-    let weight = position - below as f64;
-    let (a, b) = (sorted[below], sorted[(below + 1).min(sorted.len() - 1)]);
-    if weight == 0.0 || a == b {
-        return a;
-    }
-    // From the nearer end, so that the result is monotone in p and exact at both ends.
-    if weight < 0.5 { a + (b - a) * weight } else { b - (b - a) * (1.0 - weight) }
-}
-
-/// Quantile with linear interpolation between the order statistics at `(n − 1) p` (type 7 of Hyndman and Fan 1996).
-pub fn quantile(values: &[f64], p: f64) -> f64 {
-    quantile_of_sorted(&sorted(values), p)
+/// Quantile of values in any order, see [`math::quantile`](crate::math::quantile).
+pub(crate) fn quantile(values: &[f64], p: f64) -> f64 {
+    math::quantile(&sorted(values), p)
 }
 
 /// Median; the mean of the two middle values for an even number. NaN for no value or where one is NaN.
@@ -78,23 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_interpolate_between_order_statistics() {
-        let x = [3.0, 1.0, 2.0, 10.0];
-        assert_eq!(quantile(&x, 0.5), 2.5);
-        assert_eq!((quantile(&x, 0.0), quantile(&x, 1.0)), (1.0, 10.0));
-        approx::assert_relative_eq!(quantile(&x, 0.9), 3.0 + 0.7 * 7.0, epsilon = 1e-12);
-        assert_eq!(median(&x), 2.5);
-        assert!(median(&[1.0, f64::NAN]).is_nan() && median(&[]).is_nan() && quantile(&[], 0.5).is_nan());
-        assert_eq!(quantile(&[f64::INFINITY, f64::INFINITY], 0.3), f64::INFINITY);
-    }
-
-    #[test]
-    fn moments() {
-        assert_eq!(variance(&[1.0, 2.0, 3.0, 4.0], 0), 1.25);
-        assert_eq!(variance(&[1.0, 3.0], 1), 2.0);
-        assert!(variance(&[1.0], 1).is_nan());
+    fn order_statistics_and_correlation() {
+        assert_eq!((quantile(&[3.0, 1.0, 2.0, 10.0], 0.5), median(&[3.0, 1.0, 2.0, 10.0])), (2.5, 2.5));
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert!(median(&[1.0, f64::NAN]).is_nan() && median(&[]).is_nan());
         approx::assert_relative_eq!(pearson(&[1.0, 2.0, 3.0], &[6.0, 4.0, 2.0]), -1.0, epsilon = 1e-12);
-        assert!(pearson(&[1.0, 1.0], &[1.0, 2.0]).is_nan());
+        assert!(pearson(&[1.0, 1.0], &[1.0, 2.0]).is_nan() && pearson(&[1.0], &[1.0, 2.0]).is_nan());
     }
 
     #[test]
