@@ -1,1 +1,7 @@
 //! Floor 9: numbers, pictures, report.
+
+pub mod metrics;
+pub mod variables;
+
+pub use metrics::*;
+pub use variables::{Draws, TestQuantity, Truths, Variable, check_pair, prepend_test_quantities};
