@@ -1,1 +1,5 @@
 //! The CPU as a device.
+
+pub mod lanes;
+pub mod scratch;
+pub mod threads;
