@@ -270,7 +270,7 @@ impl Threads {
         }
         shared.next.store(0, Ordering::Relaxed);
         let before = shared.state.load(Ordering::Relaxed);
-        shared.state.store((before / JOB).wrapping_add(1) * JOB | OPEN, Ordering::SeqCst);
+        shared.state.store(((before / JOB).wrapping_add(1) * JOB) | OPEN, Ordering::SeqCst);
         shared.wake(chunks - 1);
         // SAFETY: we started the job; slot 0 is the caller's.
         unsafe { shared.work(job, 0) };
