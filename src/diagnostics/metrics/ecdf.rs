@@ -128,7 +128,7 @@ fn checked(estimates: usize, points: Option<usize>, max_points: usize, confidenc
 }
 
 /// The band whose limits are the quantiles `gamma/2` and `1 − gamma/2` of the counts at `z`.
-pub(crate) fn band(z: Vec<f64>, estimates: usize, alpha: f64, gamma: f64) -> Result<EcdfBand> {
+fn band(z: Vec<f64>, estimates: usize, alpha: f64, gamma: f64) -> Result<EcdfBand> {
     let limit = |level: f64| -> Result<Vec<f64>> {
         z.iter().map(|&p| Ok(binomial_quantile(level, estimates, p)? as f64 / estimates as f64)).collect()
     };

@@ -7,15 +7,13 @@ use crate::diagnostics::Draws;
 use crate::math::mean;
 
 /// How the values of one variable become one number.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Aggregation {
     /// Arithmetic mean.
     Mean,
     /// Median.
     #[default]
     Median,
-    /// Any function of the values.
-    Custom(fn(&[f64]) -> f64),
     /// All values are returned.
     None,
 }
@@ -26,7 +24,6 @@ impl Aggregation {
         match self {
             Aggregation::Mean => Some(mean(values)),
             Aggregation::Median => Some(median(values)),
-            Aggregation::Custom(function) => Some(function(values)),
             Aggregation::None => None,
         }
     }

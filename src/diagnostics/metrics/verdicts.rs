@@ -132,9 +132,9 @@ fn grade(value: f64, fine: f64, bad: f64) -> Status {
 }
 
 fn calibration(log_gamma: f64, check: &EcdfCheck) -> (Status, String) {
-    let status = grade(-log_gamma, 0.0, -LOG_GAMMA_BAD);
+    let status = if check.inside { Status::Fine } else { grade(-log_gamma, 0.0, -LOG_GAMMA_BAD) };
     let reading = match status {
-        Status::Fine => format!("log-gamma {log_gamma:.2} is not below 0, the ranks stay inside the 95 % band"),
+        Status::Fine => format!("log-gamma {log_gamma:.2} is at least 0, the ranks stay inside the 95 % band"),
         _ => format!(
             "log-gamma {log_gamma:.2} is below {}, the ranks leave the 95 % band by {:.3} at {:.2}; {}",
             if status == Status::Bad { format!("{LOG_GAMMA_BAD:.1}") } else { "0".into() },
