@@ -112,16 +112,22 @@ impl Ticks {
     }
 }
 
-/// Ticks inside of the limits, each with the exponent of its last significant digit.
+/// Ticks inside of the limits, each with the exponent of its last significant digit: the step whose number of ticks is
+/// next to `count`, and a finer one if it gives a single tick.
 fn multiples(limits: Limits, count: usize) -> Vec<(f64, i32)> {
     let rough = limits.range() / count as f64;
     let power = exponent(rough);
     let unit = 10f64.powi(power);
-    let (factor, last) = [(1.0, power), (2.0, power), (2.5, power - 1), (5.0, power), (10.0, power + 1)]
-        .into_iter()
-        .find(|(factor, _)| factor * unit >= rough * (1.0 - 1e-9))
-        .unwrap_or((10.0, power + 1));
-    let step = factor * unit;
+    let step = |(factor, last): (f64, i32)| (factor * unit, power + last);
+    let steps = [(0.5, -1), (1.0, 0), (2.0, 0), (2.5, -1), (5.0, 0), (10.0, 1)].map(step);
+    let distance = |step: f64| (step / rough).ln().abs();
+    let nearest = (1..steps.len()).min_by(|&a, &b| distance(steps[a].0).total_cmp(&distance(steps[b].0))).unwrap_or(1);
+    let chosen = (0..=nearest).rev().map(|index| within(limits, steps[index])).find(|ticks| ticks.len() > 1);
+    chosen.unwrap_or_else(|| within(limits, steps[0]))
+}
+
+/// The multiples of a step inside of the limits.
+fn within(limits: Limits, (step, last): (f64, i32)) -> Vec<(f64, i32)> {
     let slack = 1e-9;
     let first = (limits.low / step - slack).ceil();
     let steps = (limits.high / step + slack).floor() - first;
@@ -184,7 +190,7 @@ mod tests {
     #[test]
     fn usual_ranges_have_plain_numbers() {
         assert_eq!(labels(0.0, 1.0), (["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(String::from).to_vec(), None));
-        assert_eq!(labels(-3.2, 3.1).0, ["−2", "0", "2"]);
+        assert_eq!(labels(-3.2, 3.1).0, ["−3", "−2", "−1", "0", "1", "2", "3"]);
         assert_eq!(labels(0.0, 12.0).0, ["0.0", "2.5", "5.0", "7.5", "10.0"]);
     }
 

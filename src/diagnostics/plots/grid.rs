@@ -74,7 +74,7 @@ pub fn arrange(plans: &[Plan], options: &GridOptions, look: &Look) -> Result<(Ca
     let (columns, rows) = (columns.min(plans.len()), rows.min(plans.len().div_ceil(columns)));
     let width = if columns <= 2 { style::LARGE_PANEL } else { style::SMALL_PANEL };
     let height = width * look.aspect;
-    let ticks = if width > 250.0 { 5 } else { 4 };
+    let ticks = 5;
     let mut axes: Vec<(Axis, Axis)> = plans
         .iter()
         .map(|plan| {
@@ -135,14 +135,14 @@ pub fn arrange(plans: &[Plan], options: &GridOptions, look: &Look) -> Result<(Ca
 
 /// The label below a panel.
 pub fn draw_x_label(canvas: &mut Canvas, frame: &Rectangle, label: &str) {
-    let (content, size) = style::fit_text(label, style::LABEL_SIZE, frame.width + style::GAP);
+    let (content, size) = style::fit_text(label, style::LABEL_SIZE, frame.width + 6.0);
     let at = (frame.left + frame.width / 2.0, frame.bottom() + style::TICK_ROOM + style::LABEL_ROOM / 2.0);
     canvas.text(Text { at, content, size, align: Align::Middle, bold: false, upright: false });
 }
 
 /// The label left of a panel, read from bottom to top, centred at `x`.
 pub fn draw_y_label(canvas: &mut Canvas, frame: &Rectangle, x: f64, label: &str) {
-    let (content, size) = style::fit_text(label, style::LABEL_SIZE, frame.height + style::GAP);
+    let (content, size) = style::fit_text(label, style::LABEL_SIZE, frame.height + 6.0);
     let at = (x, frame.top + frame.height / 2.0);
     canvas.text(Text { at, content, size, align: Align::Middle, bold: false, upright: true });
 }

@@ -39,6 +39,7 @@ const KEY_WIDTH: f64 = 24.0;
 const KEY_GAP: f64 = 6.0;
 const ENTRY_GAP: f64 = 14.0;
 const ROW_HEIGHT: f64 = 20.0;
+const BELOW: f64 = 8.0;
 
 /// The entries of each row when `width` pixels are there.
 fn rows(entries: &[Entry], width: f64) -> Vec<&[Entry]> {
@@ -57,9 +58,12 @@ fn rows(entries: &[Entry], width: f64) -> Vec<&[Entry]> {
     rows
 }
 
-/// Height of the legend when `width` pixels are there.
+/// Height of the legend, with some room below it, when `width` pixels are there.
 pub fn height(entries: &[Entry], width: f64) -> f64 {
-    ROW_HEIGHT * rows(entries, width).len() as f64
+    match rows(entries, width).len() {
+        0 => 0.0,
+        rows => ROW_HEIGHT * rows as f64 + BELOW,
+    }
 }
 
 /// Draws the legend with its upper left corner at `(left, top)`.

@@ -16,6 +16,8 @@ const HEIGHT: f64 = 280.0;
 const RATE_HEIGHT: f64 = 90.0;
 /// Longer curves are drawn as the smallest and the largest value of each of so many stretches.
 const STRETCHES: usize = 1500;
+/// The smoothed curve averages over at least the run divided by this number.
+const SMOOTHED_STRETCHES: f64 = 100.0;
 /// More markers than this on the validation curve would touch.
 const MARKERS: usize = 60;
 /// The axis ends this many central ranges (5 % to 95 %) beyond the central values; a few huge first losses would
@@ -33,7 +35,8 @@ pub struct LossSeries {
     pub validation: Vec<(f64, f64)>,
     /// The learning rate at the positions 1, 2, 3, …; without it (empty) its panel is left out.
     pub learning_rate: Vec<f64>,
-    /// Weight s of the past in the smoothed curve `Σ_i s^(t−i) x_i ÷ Σ_i s^(t−i)`, in `[0, 1)`; 0 draws no smoothed curve.
+    /// Weight s of the past in the smoothed curve `Σ_i s^(t−i) x_i ÷ Σ_i s^(t−i)`, in `[0, 1)`; 0 draws no smoothed curve. Runs of
+    /// more than a few hundred positions are smoothed over at least a hundredth of the run.
     pub smoothing: f64,
 }
 
@@ -70,8 +73,9 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
     let color = style::solid(style::MAIN);
     let raw = Stroke::new(style::faded(style::MAIN, 0.3), style::THIN_WIDTH);
     let smooth = Stroke::new(color, style::CURVE_WIDTH);
-    let dashed = Stroke::new(style::solid(style::IDEAL), style::THIN_WIDTH + 0.3).dashed();
-    let smoothed = if series.smoothing > 0.0 { exponential_mean(&series.loss, series.smoothing) } else { Vec::new() };
+    let dashed = Stroke::new(style::solid(style::SECOND), style::THIN_WIDTH + 0.3).dashed();
+    let weight = series.smoothing.max(1.0 - SMOOTHED_STRETCHES / series.loss.len() as f64);
+    let smoothed = if series.smoothing > 0.0 { exponential_mean(&series.loss, weight) } else { Vec::new() };
     let mut entries = vec![Entry::new(Key::Line { stroke: raw, marker: false }, "Training loss")];
     if !smoothed.is_empty() {
         entries.push(Entry::new(Key::Line { stroke: smooth, marker: false }, "Training loss, smoothed"));
@@ -92,7 +96,7 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
     let y = Axis::new(range, 5);
     let has_rate = series.learning_rate.iter().any(|&rate| drawable(rate));
     let rates = Limits::of(series.learning_rate.iter().copied()).map(|limits| limits.including(0.0).padded(0.06));
-    let rate_axis = Axis::new(rates.unwrap_or(Limits::fixed(0.0, 1.0)), 2);
+    let rate_axis = Axis::new(rates.unwrap_or(Limits::fixed(0.0, 1.0)), 3);
 
     let left = style::MARGIN + style::LABEL_ROOM + y.label_width().max(rate_axis.label_width()) + 8.0;
     let top = style::MARGIN + legend::height(&entries, WIDTH) + 16.0;
@@ -128,7 +132,7 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
     }
     main.curve(&mut canvas, series.validation.iter().copied(), dashed);
     let markers = thin(series.validation.len(), MARKERS).map(|index| series.validation[index]);
-    main.discs(&mut canvas, markers, style::POINT_RADIUS + 0.4, style::solid(style::IDEAL));
+    main.discs(&mut canvas, markers, style::POINT_RADIUS + 0.4, style::solid(style::SECOND));
 
     let mut reading = "The loss should fall and then level off. ".to_owned();
     reading.push_str(if series.validation.is_empty() {

@@ -37,6 +37,8 @@ const OUTSIDE: [f64; 9] =
     [0.05, 0.155_555_6, 0.261_111_1, 0.366_666_7, 0.472_222_2, 0.577_777_8, 0.683_333_3, 0.788_888_9, 0.894_444_4];
 /// Panels show at most this many times the range of the posterior, however wide the prior is.
 const WIDEST_PRIOR: f64 = 8.0;
+/// Densities below this share of their peak are not drawn: a line on the axis says nothing.
+const VISIBLE: f64 = 2e-3;
 const RADIUS: f64 = 1.9;
 const GAP: f64 = 12.0;
 /// Most prior points per panel: they are background.
@@ -124,10 +126,10 @@ fn limits(posterior: &[f64], prior: &[f64], truth: f64) -> (Limits, bool) {
     let Some(drawn) = of(posterior).map(|limits| limits.including(truth)) else {
         return (of(prior).map_or(Limits::fixed(0.0, 1.0), |limits| limits.including(truth)).padded(0.05), false);
     };
-    let Some(behind) = of(prior) else { return (drawn.padded(0.06), false) };
+    let Some(behind) = of(prior) else { return (drawn.padded(0.15), false) };
     let window = drawn.padded((WIDEST_PRIOR - 1.0) / 2.0);
     let shown = drawn.union(behind).within(window);
-    (shown.padded(0.04), behind.low < shown.low || behind.high > shown.high)
+    (shown.padded(0.05), behind.low < shown.low || behind.high > shown.high)
 }
 
 /// Everything that the panels need.
@@ -223,7 +225,8 @@ impl Sheet<'_> {
         for (bars, curve, color, opacity, width) in shapes {
             panel.area(canvas, bars.into_iter().map(|(x, y)| (back(x), y)), style::faded(color, opacity));
             if let Some(curve) = curve {
-                let points = curve.x.iter().map(|&x| back(x)).zip(curve.density);
+                let visible = VISIBLE * curve.density.iter().copied().fold(0.0, f64::max);
+                let points = curve.x.iter().map(|&x| back(x)).zip(curve.density).filter(|point| point.1 > visible);
                 panel.curve(canvas, points, Stroke::new(style::solid(color), width));
             }
         }
@@ -243,8 +246,9 @@ impl Sheet<'_> {
             let shown = thin(total, keep).map(|i| (self.posterior[x][i], self.posterior[y][i]));
             panel.discs(canvas, shown, RADIUS, style::faded(style::MAIN, 0.55));
         }
-        panel.cross(canvas, self.truth[x], self.truth[y], 5.0, truth_halo());
-        panel.cross(canvas, self.truth[x], self.truth[y], 5.0, truth_cross());
+        let arm = if count > 4 { 4.0 } else { 5.0 };
+        panel.cross(canvas, self.truth[x], self.truth[y], arm, truth_halo());
+        panel.cross(canvas, self.truth[x], self.truth[y], arm, truth_cross());
     }
 }
 
@@ -253,12 +257,12 @@ fn truth_line() -> Stroke {
 }
 
 fn truth_cross() -> Stroke {
-    Stroke::new(style::solid(style::TRUTH), 2.4)
+    Stroke::new(style::solid(style::TRUTH), 2.2)
 }
 
 /// Paper around the cross, so that it stands out on dark contours.
 fn truth_halo() -> Stroke {
-    Stroke::new(style::faded(style::PAPER, 0.85), 4.6)
+    Stroke::new(style::faded(style::PAPER, 0.85), 4.2)
 }
 
 /// Fills the regions of highest density; `false` if the draws have no density in the plane.

@@ -121,13 +121,14 @@ pub fn rank_histogram(series: &[RankHistogramSeries], options: &GridOptions) -> 
         let highest = one.bins.iter().flat_map(|bin| [bin.count, bin.upper]).fold(1.0, f64::max);
         plans.push(Plan { title: one.variable.clone(), x, y: Limits::fixed(0.0, 1.1 * highest) });
     }
-    let bar = style::faded(style::MAIN, 0.85);
-    let shade = style::faded(style::BAND, 2.0 * style::BAND_OPACITY);
+    let bar = style::faded(style::MAIN, 0.5);
+    let top = Stroke::new(style::solid(style::MAIN), style::CURVE_WIDTH);
+    let shade = style::faded(style::BAND, 1.4 * style::BAND_OPACITY);
     let level = Stroke::new(style::solid(style::IDEAL), style::THIN_WIDTH).dashed();
     let percent = 100.0 * series[0].interval;
     let legend = [
         Entry::new(Key::Patch(bar), "Data sets per bin"),
-        Entry::new(Key::Patch(shade), format!("{percent} % of chance in each bin")),
+        Entry::new(Key::Patch(shade), format!("{percent} % band of each bin")),
     ];
     let look = Look {
         x_label: "Rank statistic",
@@ -140,16 +141,20 @@ pub fn rank_histogram(series: &[RankHistogramSeries], options: &GridOptions) -> 
     let (mut canvas, panels) = arrange(&plans, options, &look)?;
     for (one, panel) in series.iter().zip(&panels) {
         let gap = 0.06 * (one.bins[0].to - one.bins[0].from);
+        let sides = |bin: &RankBin| (bin.from + gap, bin.to - gap);
         for bin in &one.bins {
-            let (left, right) = (bin.from + gap, bin.to - gap);
-            let corners = [(left, 0.0), (left, bin.count), (right, bin.count), (right, 0.0)];
-            panel.area(&mut canvas, corners, bar);
+            let (left, right) = sides(bin);
+            panel.area(&mut canvas, [(left, 0.0), (left, bin.count), (right, bin.count), (right, 0.0)], bar);
         }
         let outline =
             |end: fn(&RankBin) -> f64| -> Vec<f64> { one.bins.iter().flat_map(|bin| [end(bin); 2]).collect() };
         let edges: Vec<f64> = one.bins.iter().flat_map(|bin| [bin.from, bin.to]).collect();
         panel.ribbon(&mut canvas, &edges, &outline(|bin| bin.lower), &outline(|bin| bin.upper), shade);
         panel.curve(&mut canvas, edges.iter().copied().zip(outline(|bin| bin.expected)), level);
+        for bin in &one.bins {
+            let (left, right) = sides(bin);
+            panel.curve(&mut canvas, [(left, bin.count), (right, bin.count)], top);
+        }
     }
     let reading = format!(
         "Ranks of the truths among the draws. Calibrated ranks are uniform: {percent} % of the bars end inside of the gray \
@@ -179,7 +184,7 @@ mod tests {
     fn the_band_is_the_binomial_quantile() {
         let series = RankHistogramSeries::from_ranks("x", &[0.5; 100], 99, 10, 0.99).unwrap();
         // Quantiles 0.005 and 0.995 of Binomial(100, 0.1).
-        assert_eq!((series.bins[0].lower, series.bins[0].upper), (3.0, 19.0));
+        assert_eq!((series.bins[0].lower, series.bins[0].upper), (3.0, 18.0));
     }
 
     #[test]

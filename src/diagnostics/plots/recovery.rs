@@ -47,6 +47,9 @@ impl Default for RecoveryOptions {
 /// Intervals may widen the range of truths and estimates by this share; what is longer is cut off.
 const ROOM_FOR_INTERVALS: f64 = 0.25;
 
+/// More points than this are drawn smaller and fainter.
+const MANY: usize = 500;
+
 /// Draws point estimates with their intervals against the true values, with equal limits and a diagonal.
 ///
 /// # Errors
@@ -81,6 +84,7 @@ pub fn recovery(series: &[RecoverySeries], options: &RecoveryOptions) -> Result<
     let bar = Stroke::new(style::faded(style::MAIN, 0.35), style::THIN_WIDTH);
     let ideal = Stroke::new(style::solid(style::IDEAL), style::THIN_WIDTH).dashed();
     let point = style::faded(style::MAIN, 0.75);
+    let faint = style::faded(style::MAIN, style::POINT_OPACITY);
     let look =
         Look { x_label: "Ground truth", y_label: "Estimate", aspect: 1.0, shared_y: false, bare_y: false, legend: &[] };
     let legend = [
@@ -109,7 +113,11 @@ pub fn recovery(series: &[RecoverySeries], options: &RecoveryOptions) -> Result<
             }
         }
         let points = shown.iter().map(|&row| (one.truth[row], one.estimate[row]));
-        panel.discs(&mut canvas, points, style::POINT_RADIUS, point);
+        if shown.len() <= MANY {
+            panel.discs(&mut canvas, points, style::POINT_RADIUS, point);
+        } else {
+            panel.discs(&mut canvas, points, 0.7 * style::POINT_RADIUS, faint);
+        }
         if let Some(correlation) = one.correlation.filter(|r| r.is_finite()) {
             let sign = if correlation < 0.0 { "−" } else { "" };
             panel.draw_corner_note(&mut canvas, &format!("r = {sign}{:.3}", correlation.abs()));

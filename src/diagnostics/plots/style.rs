@@ -10,8 +10,10 @@ pub const PRIOR: RGBColor = RGBColor(0x80, 0x80, 0x80);
 pub const TRUTH: RGBColor = RGBColor(0xc8, 0x10, 0x2e);
 /// Bands of what chance alone allows.
 pub const BAND: RGBColor = RGBColor(0x80, 0x80, 0x80);
-/// Ideal lines, diagonals and validation curves.
+/// Ideal lines and diagonals.
 pub const IDEAL: RGBColor = RGBColor(0x20, 0x20, 0x20);
+/// Validation curves: far from the main colour in hue and in brightness.
+pub const SECOND: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 /// Axes and text.
 pub const TEXT: RGBColor = RGBColor(0x26, 0x26, 0x26);
 /// Grid and guide lines.
@@ -23,7 +25,7 @@ pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 /// its yellow is left out because it vanishes on white. The main colour comes first.
 pub const SEVERAL: [RGBColor; 7] = [
     MAIN,
-    RGBColor(0xd5, 0x5e, 0x00),
+    SECOND,
     RGBColor(0x00, 0x9e, 0x73),
     RGBColor(0xcc, 0x79, 0xa7),
     RGBColor(0x56, 0xb4, 0xe9),
