@@ -16,8 +16,8 @@ const HEIGHT: f64 = 280.0;
 const RATE_HEIGHT: f64 = 90.0;
 /// Longer curves are drawn as the smallest and the largest value of each of so many stretches.
 const STRETCHES: usize = 1500;
-/// The smoothed curve averages over at least the run divided by this number.
-const SMOOTHED_STRETCHES: f64 = 100.0;
+/// The smoothed curve averages over the run divided by these numbers: at most, at least.
+const SMOOTHED_SHARES: (f64, f64) = (10.0, 100.0);
 /// More markers than this on the validation curve would touch.
 const MARKERS: usize = 60;
 /// The axis ends this many central ranges (5 % to 95 %) beyond the central values; a few huge first losses would
@@ -35,8 +35,8 @@ pub struct LossSeries {
     pub validation: Vec<(f64, f64)>,
     /// The learning rate at the positions 1, 2, 3, …; without it (empty) its panel is left out.
     pub learning_rate: Vec<f64>,
-    /// Weight s of the past in the smoothed curve `Σ_i s^(t−i) x_i ÷ Σ_i s^(t−i)`, in `[0, 1)`; 0 draws no smoothed curve. Runs of
-    /// more than a few hundred positions are smoothed over at least a hundredth of the run.
+    /// Weight s of the past in the smoothed curve `Σ_i s^(t−i) x_i ÷ Σ_i s^(t−i)`, in `[0, 1)`; 0 draws no smoothed curve. The
+    /// average is kept between a hundredth and a tenth of the run, so that the curve is neither rough nor late.
     pub smoothing: f64,
 }
 
@@ -74,8 +74,8 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
     let raw = Stroke::new(style::faded(style::MAIN, 0.3), style::THIN_WIDTH);
     let smooth = Stroke::new(color, style::CURVE_WIDTH);
     let dashed = Stroke::new(style::solid(style::SECOND), style::THIN_WIDTH + 0.3).dashed();
-    let weight = series.smoothing.max(1.0 - SMOOTHED_STRETCHES / series.loss.len() as f64);
-    let smoothed = if series.smoothing > 0.0 { exponential_mean(&series.loss, weight) } else { Vec::new() };
+    let weight = smoothing_weight(series.smoothing, series.loss.len());
+    let smoothed = if weight > 0.0 { exponential_mean(&series.loss, weight) } else { Vec::new() };
     let mut entries = vec![Entry::new(Key::Line { stroke: raw, marker: false }, "Training loss")];
     if !smoothed.is_empty() {
         entries.push(Entry::new(Key::Line { stroke: smooth, marker: false }, "Training loss, smoothed"));
@@ -99,7 +99,7 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
     let rate_axis = Axis::new(rates.unwrap_or(Limits::fixed(0.0, 1.0)), 3);
 
     let left = style::MARGIN + style::LABEL_ROOM + y.label_width().max(rate_axis.label_width()) + 8.0;
-    let top = style::MARGIN + legend::height(&entries, WIDTH) + 16.0;
+    let top = style::MARGIN + legend::height(&entries, WIDTH) + if y.ticks.note.is_some() { 16.0 } else { 2.0 };
     let rate_top = top + HEIGHT + style::GAP;
     let bottom = if has_rate { rate_top + RATE_HEIGHT } else { top + HEIGHT };
     let mut canvas =
@@ -162,6 +162,12 @@ fn vertical_limits(series: &LossSeries) -> (Limits, bool) {
     (all.padded(0.05), false)
 }
 
+/// The weight of the past that is used: its memory `1 ÷ (1 − s)` is a share of the run within [`SMOOTHED_SHARES`].
+fn smoothing_weight(wanted: f64, length: usize) -> f64 {
+    let weight = |share: f64| (1.0 - share / length as f64).max(0.0);
+    if wanted > 0.0 { wanted.clamp(weight(SMOOTHED_SHARES.1), weight(SMOOTHED_SHARES.0)) } else { 0.0 }
+}
+
 /// The exponentially weighted mean with bias adjustment; values that are not finite are passed over.
 fn exponential_mean(values: &[f64], weight: f64) -> Vec<f64> {
     let (mut sum, mut weights) = (0.0, 0.0);
@@ -218,6 +224,15 @@ mod tests {
         assert!((mean[1] - 2.5 / 1.5).abs() < 1e-15);
         assert_eq!(mean[2], mean[1]);
         assert!((mean[3] - (0.25 + 1.0 + 3.0) / 1.75).abs() < 1e-15);
+    }
+
+    #[test]
+    fn short_runs_are_smoothed_less_and_long_runs_more() {
+        assert_eq!(smoothing_weight(0.8, 8), 0.0);
+        assert!((smoothing_weight(0.8, 15) - 1.0 / 3.0).abs() < 1e-15);
+        assert_eq!(smoothing_weight(0.8, 200), 0.8);
+        assert!((smoothing_weight(0.8, 3000) - 29.0 / 30.0).abs() < 1e-15);
+        assert_eq!(smoothing_weight(0.0, 3000), 0.0);
     }
 
     #[test]

@@ -168,6 +168,7 @@ impl Sheet<'_> {
                 let frame =
                     Rectangle { left: left + offset(column), top: top + offset(row), width: side, height: side };
                 let mut panel = Panel { frame, x: axes[column].clone(), y: axes[row].clone() };
+                blank_protruding(&mut panel.x, side);
                 panel.x.numbered = row == count - 1;
                 panel.y.numbered = column == 0 && row > 0;
                 if row == column {
@@ -249,6 +250,16 @@ impl Sheet<'_> {
         let arm = if count > 4 { 4.0 } else { 5.0 };
         panel.cross(canvas, self.truth[x], self.truth[y], arm, truth_halo());
         panel.cross(canvas, self.truth[x], self.truth[y], arm, truth_cross());
+    }
+}
+
+/// Removes numbers that would reach halfway to the neighbouring panel.
+fn blank_protruding(axis: &mut Axis, side: f64) {
+    for (value, label) in axis.ticks.values.iter().zip(&mut axis.ticks.labels) {
+        let (middle, half) = (axis.limits.share(*value) * side, style::text_width(label, style::TICK_SIZE) / 2.0);
+        if middle - half < 1.0 - GAP / 2.0 || middle + half > side + GAP / 2.0 - 1.0 {
+            label.clear();
+        }
     }
 }
 
