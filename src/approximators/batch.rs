@@ -76,7 +76,10 @@ impl Batch {
         if let Some(column) = column(record, "sample_weight")? {
             let weights = matrix("sample_weight", column)?;
             if weights.columns != 1 {
-                return Err(Error::shape("sample_weight", format!("has {} columns; give one weight per data set", weights.columns)));
+                return Err(Error::shape(
+                    "sample_weight",
+                    format!("has {} columns; give one weight per data set", weights.columns),
+                ));
             }
             count("sample_weight", weights.rows())?;
             batch.sample_weight = Some(weights.values);
@@ -90,15 +93,25 @@ fn column<'a>(record: &'a Record, key: &str) -> Result<Option<&'a Column>> {
     match record.iter().find(|(k, _)| *k == key) {
         None => Ok(None),
         Some((_, Entry::Column(column))) => Ok(Some(column)),
-        Some((_, Entry::Group(_))) => Err(Error::key(key, "is a group of columns; concatenate it to one column, or use a fusion network")),
+        Some((_, Entry::Group(_))) => {
+            Err(Error::key(key, "is a group of columns; concatenate it to one column, or use a fusion network"))
+        }
     }
 }
 
 fn matrix(key: &str, column: &Column) -> Result<Matrix> {
     let shape = column.array.shape();
     if column.shared || column.offsets.is_some() || shape.is_empty() || shape.len() > 2 {
-        let what = if column.offsets.is_some() { "ragged" } else if column.shared { "shared by the batch" } else { "not a table" };
-        let message = format!("a column of shape {shape:?} that is {what}; expected one row per data set, [datasets, features]; reshape it with the adapter (broadcast, squeeze, as_set for summary variables)");
+        let what = if column.offsets.is_some() {
+            "ragged"
+        } else if column.shared {
+            "shared by the batch"
+        } else {
+            "not a table"
+        };
+        let message = format!(
+            "a column of shape {shape:?} that is {what}; expected one row per data set, [datasets, features]; reshape it with the adapter (broadcast, squeeze, as_set for summary variables)"
+        );
         return Err(Error::shape(key, message));
     }
     let matrix = Matrix { columns: shape.get(1).copied().unwrap_or(1), values: column.array.to_f64() };
@@ -119,7 +132,9 @@ fn sets(key: &str, column: &Column) -> Result<Sets> {
             offsets: (0..=datasets).map(|i| (i * size) as u32).collect(),
         },
         _ => {
-            let message = format!("a column of shape {shape:?}; expected sets or series [datasets, elements, features], or ragged ones [elements, features]; use as_set in the adapter");
+            let message = format!(
+                "a column of shape {shape:?}; expected sets or series [datasets, elements, features], or ragged ones [elements, features]; use as_set in the adapter"
+            );
             return Err(Error::shape(key, message));
         }
     };
@@ -127,7 +142,10 @@ fn sets(key: &str, column: &Column) -> Result<Sets> {
         return Err(Error::shape(key, "has no feature; give at least one"));
     }
     if let Some(empty) = sets.offsets.windows(2).position(|w| w[0] == w[1]) {
-        return Err(Error::value(key, format!("data set {empty} is an empty set; every set needs at least one element")));
+        return Err(Error::value(
+            key,
+            format!("data set {empty} is an empty set; every set needs at least one element"),
+        ));
     }
     check_finite(key, &sets.elements, |row| sets.offsets.partition_point(|&o| o as usize <= row) - 1)?;
     Ok(sets)
@@ -138,7 +156,9 @@ fn check_finite(key: &str, matrix: &Matrix, dataset_of: impl Fn(usize) -> usize)
         None => Ok(()),
         Some(index) => {
             let (value, dataset) = (matrix.values[index], dataset_of(index / matrix.columns.max(1)));
-            let message = format!("is {value} in data set {dataset}; remove the data set, or mark missing values with nan_to_num in the adapter");
+            let message = format!(
+                "is {value} in data set {dataset}; remove the data set, or mark missing values with nan_to_num in the adapter"
+            );
             Err(Error::value(key, message))
         }
     }

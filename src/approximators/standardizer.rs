@@ -114,7 +114,10 @@ impl Moments {
         if self.mean.len() == features {
             return Ok(());
         }
-        let message = format!("{features} features were given, the model was made for {}; give the variables it was trained with", self.mean.len());
+        let message = format!(
+            "{features} features were given, the model was made for {}; give the variables it was trained with",
+            self.mean.len()
+        );
         Err(Error::shape("standardisation", message))
     }
 }
