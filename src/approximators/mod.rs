@@ -4,9 +4,11 @@
 //! `inference_conditions` `[datasets, C]`, `summary_variables` (sets or series, ragged) and `sample_weight`.
 
 mod batch;
+mod continuous;
 mod standardizer;
 mod trainable;
 
 pub use batch::{Batch, Matrix, Sets};
+pub use continuous::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions};
 pub use standardizer::{Moments, Standardizer, Variable};
 pub use trainable::{StepOutcome, Trainable};

@@ -19,6 +19,7 @@
 mod backward;
 mod node;
 mod tape;
+mod tmp_gather;
 mod var;
 
 pub use tape::Tape;

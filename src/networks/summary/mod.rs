@@ -37,3 +37,5 @@ pub trait BuiltSummaryNetwork: Send + Sync {
     /// Floating point operations of the matrix products for one data set with `elements` elements.
     fn flops(&self, elements: usize) -> usize;
 }
+mod deep_set;
+pub use deep_set::DeepSet;
