@@ -30,6 +30,26 @@ impl Threads {
             f(i, c)
         }
     }
+    pub fn for_each_rows<T: Send, const N: usize>(
+        &self,
+        rows: usize,
+        rows_per_chunk: usize,
+        outputs: [(&mut [T], usize); N],
+        task: impl Fn(usize, [&mut [T]; N]) + Sync,
+    ) {
+        let mut rest = outputs;
+        for index in 0..rows.div_ceil(rows_per_chunk) {
+            let count = rows_per_chunk.min(rows - index * rows_per_chunk);
+            task(
+                index,
+                rest.each_mut().map(|(data, width)| {
+                    let (head, tail) = std::mem::take(data).split_at_mut(count * *width);
+                    *data = tail;
+                    head
+                }),
+            );
+        }
+    }
 }
 pub mod vector {
     use super::*;
