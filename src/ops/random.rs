@@ -113,14 +113,19 @@ mod tests {
     #[test]
     fn a_row_is_a_function_of_key_and_number() {
         let device = Device::cpu();
-        for make in [normal::<[usize; 2]>, uniform::<[usize; 2]>] {
-            let all = make(&device, Key::new(1), 7, [40, 5]).unwrap().values().unwrap();
-            let part = make(&device, Key::new(1), 17, [3, 5]).unwrap().values().unwrap();
+        for make in [fill_normal, fill_uniform] {
+            let rows = |key: Key, first_row: u64, shape: [usize; 2]| {
+                let tensor = Tensor::zeros(&device, shape.into()).unwrap();
+                make(&tensor, key, first_row).unwrap();
+                tensor.values().unwrap()
+            };
+            let all = rows(Key::new(1), 7, [40, 5]);
+            let part = rows(Key::new(1), 17, [3, 5]);
             assert_eq!(all[50..65], part);
-            let wider = make(&device, Key::new(1), 7, [1, 9]).unwrap().values().unwrap();
+            let wider = rows(Key::new(1), 7, [1, 9]);
             assert_eq!(all[..4], wider[..4]);
-            assert_ne!(all[..5], make(&device, Key::new(2), 7, [1, 5]).unwrap().values().unwrap());
-            assert_ne!(part, make(&device, Key::new(1), 17 + (1 << 32), [3, 5]).unwrap().values().unwrap());
+            assert_ne!(all[..5], rows(Key::new(2), 7, [1, 5]));
+            assert_ne!(part, rows(Key::new(1), 17 + (1 << 32), [3, 5]));
         }
     }
 
