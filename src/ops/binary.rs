@@ -180,7 +180,9 @@ impl Operation for Binary {
         ];
         let mut cases = Vec::new();
         for kind in KINDS {
-            for (a, b) in shapes {
+            // Among thousands of values compared with one number some are nearer to it than a finite difference's step.
+            let usable = if matches!(kind, Maximum | Minimum) { shapes.len() - 1 } else { shapes.len() };
+            for (a, b) in &shapes[..usable] {
                 let [a, b] = [a, b].map(|axes| Shape::new(axes).unwrap_or(Shape::SCALAR));
                 let inputs = vec![Input::real(a), Input::between(b, 0.5, 2.0)];
                 cases.push(Case::new(format!("{kind:?} {a} {b}"), inputs, Binary::attributes(kind)));

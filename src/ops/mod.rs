@@ -28,6 +28,7 @@ mod segment_sum;
 mod softmax;
 mod sums;
 mod unary;
+pub mod update;
 
 pub use accumulate::accumulate;
 pub use affine::Affine;

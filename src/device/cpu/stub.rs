@@ -1,56 +1,7 @@
 //! temporary
 #![allow(missing_docs)]
+use super::{Isa, Threads};
 use crate::math::Function;
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isa {
-    Avx2,
-    Portable,
-}
-impl Isa {
-    pub fn detect() -> Self {
-        Isa::Portable
-    }
-    pub fn available() -> &'static [Isa] {
-        &[Isa::Portable]
-    }
-}
-pub struct Threads(usize);
-impl Threads {
-    pub fn new(n: usize) -> crate::Result<Self> {
-        Ok(Threads(n))
-    }
-    pub fn single() -> Self {
-        Threads(1)
-    }
-    pub fn count(&self) -> usize {
-        self.0
-    }
-    pub fn for_each_chunk(&self, out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32])) {
-        for (i, c) in out.chunks_mut(chunk).enumerate() {
-            f(i, c)
-        }
-    }
-    pub fn for_each_rows<T: Send, const N: usize>(
-        &self,
-        rows: usize,
-        rows_per_chunk: usize,
-        outputs: [(&mut [T], usize); N],
-        task: impl Fn(usize, [&mut [T]; N]) + Sync,
-    ) {
-        let mut rest = outputs;
-        for index in 0..rows.div_ceil(rows_per_chunk) {
-            let count = rows_per_chunk.min(rows - index * rows_per_chunk);
-            task(
-                index,
-                rest.each_mut().map(|(data, width)| {
-                    let (head, tail) = std::mem::take(data).split_at_mut(count * *width);
-                    *data = tail;
-                    head
-                }),
-            );
-        }
-    }
-}
 pub mod vector {
     use super::*;
     pub fn apply(_: Isa, f: Function, x: &[f32], y: &mut [f32]) {
