@@ -23,4 +23,4 @@ mod tmp_gather;
 mod var;
 
 pub use tape::Tape;
-pub use var::Var;
+pub use var::{AttentionSets, Pooling, Var};
