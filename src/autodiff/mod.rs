@@ -19,7 +19,6 @@
 mod backward;
 mod node;
 mod tape;
-mod tmp_gather;
 mod var;
 
 pub use tape::Tape;
