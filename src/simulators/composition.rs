@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::data::Record;
+use crate::data::{Column, Record};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 use crate::simulators::draw::{Draw, IntoDraw};
+use crate::simulators::given::Given;
 use crate::simulators::stack::stack;
-use crate::simulators::view::{Given, View, shared_columns};
+use crate::simulators::view::View;
 use crate::simulators::{Request, Simulator, Variable};
 
 type PartFn<'a> = dyn Fn(&mut Stream, &View) -> Result<Draw> + Send + Sync + 'a;
@@ -202,8 +203,8 @@ impl Simulator for Composition<'_> {
             draws.push(draw);
         }
         let mut record = Record::new();
-        for (name, column) in shared_columns(&batch) {
-            record.insert(name, column);
+        for (name, value) in &batch.values {
+            record.insert(name.as_ref(), Column::shared(value.clone().into_array()));
         }
         stack(&draws, meta_names, request.first, &mut record)?;
         given.check_used(&record.keys().collect::<Vec<_>>())?;
