@@ -107,7 +107,7 @@ impl<'a> Composition<'a> {
     /// The shared values of a request; empty unless the meta function is called per batch.
     fn draw_batch(&self, request: &Request, given: &Arc<Given>) -> Result<Draw> {
         let Some(meta) = self.meta.as_ref().filter(|_| self.per_batch) else { return Ok(Draw::new()) };
-        let mut view = View::new(given.clone(), Arc::default(), 0);
+        let mut view = View::new(given.clone(), Arc::default(), 0)?;
         let mut stream = request.key.fork("meta").at(request.first).stream();
         let place = || format!("{}, meta function", self.title());
         let draw = Error::catch(place, || (meta.draw)(&mut stream, &view)).map_err(|e| located(place(), e))?;
@@ -130,7 +130,7 @@ impl<'a> Composition<'a> {
         batch: &Arc<Draw>,
     ) -> Result<(Draw, usize)> {
         let mut stream = request.stream(i);
-        let mut view = View::new(given.clone(), batch.clone(), i);
+        let mut view = View::new(given.clone(), batch.clone(), i)?;
         let mut meta_names = 0;
         let meta = self.meta.as_ref().filter(|_| !self.per_batch);
         for (part, is_meta) in meta.map(|m| (m, true)).into_iter().chain(self.parts.iter().map(|p| (p, false))) {

@@ -37,7 +37,7 @@ impl Given {
             let source = match column.datasets() {
                 None => Source::Whole(whole(column.array.clone())),
                 Some(rows) if rows == count => Source::Rows(column.clone()),
-                Some(1) => Source::Whole(row(column, 0)),
+                Some(1) => Source::Whole(row(column, 0)?),
                 Some(rows) => {
                     return Err(Error::shape(
                         name,
@@ -51,10 +51,10 @@ impl Given {
     }
 
     /// The rows of a data set; `None` for what is the same for all.
-    pub(super) fn rows(&self, dataset: usize) -> Vec<Option<Value>> {
+    pub(super) fn rows(&self, dataset: usize) -> Result<Vec<Option<Value>>> {
         let row_of = |fixed: &Fixed| match &fixed.source {
-            Source::Whole(_) => None,
-            Source::Rows(column) => Some(row(column, dataset)),
+            Source::Whole(_) => Ok(None),
+            Source::Rows(column) => row(column, dataset).map(Some),
         };
         self.fixed.iter().map(row_of).collect()
     }
@@ -106,25 +106,15 @@ fn whole(array: Array) -> Value {
 }
 
 /// One data set of a column that has a data-set axis.
-fn row(column: &Column, dataset: usize) -> Value {
-    let shape = column.array.shape();
-    let width: usize = shape[1..].iter().product();
-    let (range, shape) = match &column.offsets {
-        None => (dataset..dataset + 1, shape[1..].to_vec()),
-        Some(offsets) => {
-            let range = offsets[dataset]..offsets[dataset + 1];
-            (range.clone(), [&[range.len()], &shape[1..]].concat())
+fn row(column: &Column, dataset: usize) -> Result<Value> {
+    match &column.offsets {
+        Some(offsets) => Ok(Value::Set(column.array.rows(offsets[dataset]..offsets[dataset + 1])?)),
+        None => {
+            let array = column.array.rows(dataset..dataset + 1)?;
+            let inner = array.shape()[1..].to_vec();
+            Ok(whole(array.reshape(inner)?))
         }
-    };
-    let range = range.start * width..range.end * width;
-    let values = match column.array.values() {
-        Values::F64(v) => Values::F64(v[range].to_vec()),
-        Values::F32(v) => Values::F32(v[range].to_vec()),
-        Values::I64(v) => Values::I64(v[range].to_vec()),
-        Values::Bool(v) => Values::Bool(v[range].to_vec()),
-    };
-    let array = Array::new(shape, values).expect("a row holds the product of the remaining axes");
-    if column.offsets.is_some() { Value::Set(array) } else { whole(array) }
+    }
 }
 
 /// The fixed value in the shape and type of the draw that it replaces: equal shapes, one number for all elements, or

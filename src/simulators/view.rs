@@ -18,9 +18,9 @@ pub struct View {
 }
 
 impl View {
-    pub(super) fn new(given: Arc<Given>, batch: Arc<Draw>, dataset: usize) -> Self {
-        let rows = given.rows(dataset);
-        View { drawn: Draw::new(), batch, given, rows }
+    pub(super) fn new(given: Arc<Given>, batch: Arc<Draw>, dataset: usize) -> Result<Self> {
+        let rows = given.rows(dataset)?;
+        Ok(View { drawn: Draw::new(), batch, given, rows })
     }
 
     /// The value of a name, or an error that lists the names there are.
@@ -114,7 +114,7 @@ impl View {
         let count = record.datasets()?.unwrap_or(1);
         let given = Arc::new(Given::new(record, count)?);
         let nothing = Arc::new(Draw::new());
-        (0..count).map(|i| f(&View::new(given.clone(), nothing.clone(), i))).collect()
+        (0..count).map(|i| f(&View::new(given.clone(), nothing.clone(), i)?)).collect()
     }
 
     /// Takes over what a part drew; a fixed quantity replaces the draw.
