@@ -159,7 +159,7 @@ impl Array {
                 ),
             ));
         }
-        let width = if count == 0 { 0 } else { self.len() / count };
+        let width = self.len().checked_div(count).unwrap_or(0);
         let range = rows.start * width..rows.end * width;
         let values = match &self.values {
             Values::F64(v) => Values::F64(v[range].to_vec()),

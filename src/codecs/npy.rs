@@ -65,7 +65,7 @@ pub(super) fn write(array: &Array, mut writer: impl Write) -> std::io::Result<()
     write_little_endian(array.values(), &mut writer)
 }
 
-/// The bytes that [`write`] needs, up to a header's padding.
+/// The bytes that [`write()`] needs, up to a header's padding.
 pub(super) fn size_hint(array: &Array) -> u64 {
     let element = match array.values() {
         Values::F64(_) | Values::I64(_) => 8,

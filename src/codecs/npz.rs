@@ -25,7 +25,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<IndexMap<String, Array>> {
     read_archive(BufReader::new(file)).map_err(|message| Error::file(path, message))
 }
 
-/// Reads all arrays of an archive that lies in memory; otherwise as [`read`].
+/// Reads all arrays of an archive that lies in memory; otherwise as [`read()`].
 pub fn from_bytes(bytes: &[u8]) -> Result<IndexMap<String, Array>> {
     read_archive(Cursor::new(bytes)).map_err(|message| Error::value("npz archive", message))
 }
@@ -40,7 +40,7 @@ pub fn write<'a>(path: impl AsRef<Path>, arrays: impl IntoIterator<Item = (&'a s
     atomic_write(path, |file| write_archive(file, &arrays))
 }
 
-/// The archive of named arrays as bytes; otherwise as [`write`].
+/// The archive of named arrays as bytes; otherwise as [`write()`].
 pub fn to_bytes<'a>(arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Result<Vec<u8>> {
     let arrays = distinct(arrays)?;
     let mut bytes = Cursor::new(Vec::new());

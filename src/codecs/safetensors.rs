@@ -38,7 +38,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<SafeFile> {
     parse(&bytes).map_err(|message| Error::file(path, message))
 }
 
-/// Reads what lies in memory; otherwise as [`read`].
+/// Reads what lies in memory; otherwise as [`read()`].
 pub fn from_bytes(bytes: &[u8]) -> Result<SafeFile> {
     parse(bytes).map_err(|message| Error::value("safetensors data", message))
 }
@@ -57,7 +57,7 @@ pub fn write<'a>(
     atomic_write(path, |file| layout.write(file))
 }
 
-/// The bytes of arrays and texts; otherwise as [`write`].
+/// The bytes of arrays and texts; otherwise as [`write()`].
 pub fn to_bytes<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, String>,

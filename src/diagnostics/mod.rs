@@ -1,6 +1,8 @@
 //! Floor 9: numbers, pictures, report.
 
 pub mod metrics;
+pub mod plots;
+pub mod report;
 pub mod test_quantities;
 pub mod variables;
 

@@ -1,36 +1,7 @@
 //! temporary
 #![allow(missing_docs)]
+use super::{Isa, Threads};
 use crate::math::Function;
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isa {
-    Avx2,
-    Portable,
-}
-impl Isa {
-    pub fn detect() -> Self {
-        Isa::Portable
-    }
-    pub fn available() -> &'static [Isa] {
-        &[Isa::Portable]
-    }
-}
-pub struct Threads(usize);
-impl Threads {
-    pub fn new(n: usize) -> crate::Result<Self> {
-        Ok(Threads(n))
-    }
-    pub fn single() -> Self {
-        Threads(1)
-    }
-    pub fn count(&self) -> usize {
-        self.0
-    }
-    pub fn for_each_chunk(&self, out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32])) {
-        for (i, c) in out.chunks_mut(chunk).enumerate() {
-            f(i, c)
-        }
-    }
-}
 pub mod vector {
     use super::*;
     pub fn apply(_: Isa, f: Function, x: &[f32], y: &mut [f32]) {
