@@ -13,7 +13,7 @@ use ferroflow::math::Function;
 const NETS: &[(&str, Harness)] = &[];
 
 /// The one kind of adapter cases, `adapter`.
-const ADAPTERS: &[(&str, Harness)] = &[];
+const ADAPTERS: &[(&str, Harness)] = &[("adapter", common::adapters::adapter)];
 
 /// Name of the diagnostic and its harness.
 const DIAGNOSTICS: &[(&str, Harness)] = &[];

@@ -129,11 +129,18 @@ impl Broadcast {
                         key,
                         source,
                         target,
-                        &format!("{missing} axes are missing, but expand names {axes}; name as many places of the result"),
+                        &format!(
+                            "{missing} axes are missing, but expand names {axes}; name as many places of the result"
+                        ),
                     ));
                 }
                 if places.first().is_some_and(|&place| place < fixed) {
-                    return Err(self.fault(key, source, target, "expand names the axis of the data sets or of the sets"));
+                    return Err(self.fault(
+                        key,
+                        source,
+                        target,
+                        "expand names the axis of the data sets or of the sets",
+                    ));
                 }
                 places.into_iter().for_each(|place| own.insert(place, Size::Fixed(1)));
             }

@@ -164,12 +164,7 @@ impl Adapter {
     }
 
     /// Takes a random subset along an axis, so many or such a fraction; see [`RandomSubsample`].
-    pub fn random_subsample(
-        self,
-        key: impl Into<String>,
-        sample_size: impl Into<SampleSize>,
-        axis: isize,
-    ) -> Self {
+    pub fn random_subsample(self, key: impl Into<String>, sample_size: impl Into<SampleSize>, axis: isize) -> Self {
         let (key, sample_size) = (key.into(), sample_size.into());
         self.with(Transform::RandomSubsample(RandomSubsample { key, sample_size, axis }))
     }

@@ -70,7 +70,10 @@ pub(super) fn describe(column: &Column) -> String {
             let sizes = || offsets.windows(2).map(|w| w[1] - w[0]);
             let (low, high) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
             let set = if low == high { low.to_string() } else { format!("{low}..{high}") };
-            [(offsets.len() - 1).to_string(), set].into_iter().chain(shape.iter().skip(1).map(usize::to_string)).collect()
+            [(offsets.len() - 1).to_string(), set]
+                .into_iter()
+                .chain(shape.iter().skip(1).map(usize::to_string))
+                .collect()
         }
         None => shape.iter().map(usize::to_string).collect(),
     };
@@ -136,14 +139,18 @@ pub(super) fn map(column: &Column, mut f: impl FnMut(usize, f64) -> Result<f64>)
     let values = match column.array.values() {
         Values::F64(v) => Values::F64(v.iter().copied().enumerate().map(&mut numbered).collect::<Result<_>>()?),
         Values::F32(v) => Values::F32(
-            v.iter().map(|&x| f64::from(x)).enumerate().map(|p| numbered(p).map(|y| y as f32)).collect::<Result<_>>()?,
+            v.iter()
+                .map(|&x| f64::from(x))
+                .enumerate()
+                .map(|p| numbered(p).map(|y| y as f32))
+                .collect::<Result<_>>()?,
         ),
         Values::I64(v) => {
             Values::F64(v.iter().map(|&x| x as f64).enumerate().map(&mut numbered).collect::<Result<_>>()?)
         }
-        Values::Bool(v) => {
-            Values::F64(v.iter().map(|&x| f64::from(u8::from(x))).enumerate().map(&mut numbered).collect::<Result<_>>()?)
-        }
+        Values::Bool(v) => Values::F64(
+            v.iter().map(|&x| f64::from(u8::from(x))).enumerate().map(&mut numbered).collect::<Result<_>>()?,
+        ),
     };
     Ok(with_array(column, Array::new(column.array.shape(), values)?))
 }

@@ -109,8 +109,12 @@ fn join(operation: &str, parts: &[(&str, Column)], axis: isize) -> Result<(Colum
         let remedy = match (first.shared != column.shared, first.offsets.is_some() != column.offsets.is_some()) {
             (true, _) => Some("one of them is metadata of the whole batch; broadcast it first"),
             (_, true) => Some("one of them is ragged and the other is not; broadcast it first"),
-            _ if first.offsets != column.offsets => Some("their sets differ in size; keys of one set need equal offsets"),
-            _ if !fits(column) => Some("all axes but the joint one must agree; use as_set, expand_dims or broadcast first"),
+            _ if first.offsets != column.offsets => {
+                Some("their sets differ in size; keys of one set need equal offsets")
+            }
+            _ if !fits(column) => {
+                Some("all axes but the joint one must agree; use as_set, expand_dims or broadcast first")
+            }
             _ => None,
         };
         if let Some(remedy) = remedy {

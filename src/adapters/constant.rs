@@ -140,7 +140,8 @@ impl TryFrom<Nested> for Constant {
         match nested {
             Nested::Number(value) => Ok(value.into()),
             Nested::List(list) => {
-                let parts: Vec<Constant> = list.into_iter().map(Constant::try_from).collect::<std::result::Result<_, _>>()?;
+                let parts: Vec<Constant> =
+                    list.into_iter().map(Constant::try_from).collect::<std::result::Result<_, _>>()?;
                 let inner = parts.first().map(|part| part.shape.clone()).unwrap_or_default();
                 if parts.iter().any(|part| part.shape != inner) {
                     return Err("the rows of a constant differ in length; give a rectangular list".to_owned());

@@ -173,7 +173,9 @@ impl Constrain {
             (Some(lower), Some(upper)) => {
                 let shape = if lower.shape().len() > upper.shape().len() { lower.shape() } else { upper.shape() };
                 let ordered = spread("constrain", &self.keys.to_string(), shape, [lower, upper], |[l, u]| (l, u))?;
-                if let Some((l, u)) = ordered.into_iter().find(|(l, u)| l.partial_cmp(u) != Some(std::cmp::Ordering::Less)) {
+                if let Some((l, u)) =
+                    ordered.into_iter().find(|(l, u)| l.partial_cmp(u) != Some(std::cmp::Ordering::Less))
+                {
                     return fault(format!("the lower bound {l} is not below the upper bound {u}"));
                 }
             }

@@ -96,13 +96,7 @@ pub(super) trait Elementwise {
     }
 }
 
-fn add_log_det(
-    log_det: &mut LogDeterminants,
-    key: &str,
-    data: &Column,
-    maps: &[ScalarMap],
-    sign: f64,
-) -> Result<()> {
+fn add_log_det(log_det: &mut LogDeterminants, key: &str, data: &Column, maps: &[ScalarMap], sign: f64) -> Result<()> {
     if !maps.iter().any(|map| map.scales()) {
         return Ok(());
     }

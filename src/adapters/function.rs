@@ -268,7 +268,10 @@ mod tests {
                 assert!((log - derivative.abs().ln()).abs() < 1e-12 * (1.0 + log.abs()), "ln |{function:?}′({x})|");
                 let numeric = (function.log_derivative(x + h) - function.log_derivative(x - h)) / (2.0 * h);
                 let slope = function.log_derivative_slope(x);
-                assert!((slope - numeric).abs() < 1e-6 * (1.0 + slope.abs()), "{function:?} slope at {x}: {slope}, {numeric}");
+                assert!(
+                    (slope - numeric).abs() < 1e-6 * (1.0 + slope.abs()),
+                    "{function:?} slope at {x}: {slope}, {numeric}"
+                );
                 assert!(function.admits(x), "{function:?} admits {x}");
             }
         }

@@ -157,7 +157,8 @@ impl Drop {
 
 impl Keep {
     pub(super) fn forward(&self, record: &mut Record, log_det: Option<&mut LogDeterminants>) {
-        let gone: Vec<String> = record.keys().filter(|key| !self.keys.iter().any(|k| k == key)).map(String::from).collect();
+        let gone: Vec<String> =
+            record.keys().filter(|key| !self.keys.iter().any(|k| k == key)).map(String::from).collect();
         for key in gone {
             record.remove(&key);
         }

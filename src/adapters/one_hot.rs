@@ -30,7 +30,9 @@ pub struct OneHot {
 impl OneHot {
     fn replaces_last(column: &crate::data::Column) -> bool {
         let own = usize::from(!column.shared);
-        rank(column) > own && column.array.shape().len() > usize::from(!column.shared) && column.array.shape().last() == Some(&1)
+        rank(column) > own
+            && column.array.shape().len() > usize::from(!column.shared)
+            && column.array.shape().last() == Some(&1)
     }
 
     pub(super) fn check(&self) -> Result<()> {

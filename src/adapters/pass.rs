@@ -79,7 +79,9 @@ impl LogDeterminants {
             Some(Contribution::Known(values)) => Ok(Some(values)),
             Some(Contribution::Unknown(transform)) => Err(Error::key(
                 key,
-                format!("has no log-determinant, because {transform} gives none; implement log_det or derivative there"),
+                format!(
+                    "has no log-determinant, because {transform} gives none; implement log_det or derivative there"
+                ),
             )),
         }
     }

@@ -93,7 +93,9 @@ fn part(
             let outer: usize = shape[..place].iter().product();
             let chosen = choose(None, shape[place])?;
             let indices: Vec<usize> = (0..outer)
-                .flat_map(|i| chosen.iter().flat_map(move |j| (0..inner).map(move |k| (i * shape[place] + j) * inner + k)))
+                .flat_map(|i| {
+                    chosen.iter().flat_map(move |j| (0..inner).map(move |k| (i * shape[place] + j) * inner + k))
+                })
                 .collect();
             let mut out = shape.to_vec();
             out[place] = chosen.len();

@@ -164,9 +164,8 @@ impl Elementwise for Standardize {
             let fitted = !self.learned.is_empty();
             keys.retain(|key| match fitted && (inverse || self.select.include.is_none()) {
                 true => self.learned.contains_key(key),
-                false => find(record, key).is_ok_and(|c| {
-                    self.select.include.is_some() || matches!(c.array.dtype(), Dtype::F64 | Dtype::F32)
-                }),
+                false => find(record, key)
+                    .is_ok_and(|c| self.select.include.is_some() || matches!(c.array.dtype(), Dtype::F64 | Dtype::F32)),
             });
         }
         Ok(keys)

@@ -85,7 +85,8 @@ pub(super) struct Origins {
 impl Origins {
     /// Entries become one.
     pub fn merge(&mut self, keys: &Keys, into: &str) {
-        let found: Vec<String> = keys.iter().flat_map(|key| self.entries.shift_remove(key).unwrap_or_default()).collect();
+        let found: Vec<String> =
+            keys.iter().flat_map(|key| self.entries.shift_remove(key).unwrap_or_default()).collect();
         if !found.is_empty() {
             self.entries.entry(into.to_owned()).or_default().extend(found);
         }
