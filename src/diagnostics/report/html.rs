@@ -93,7 +93,9 @@ fn verdict(page: &mut String, verdict: &Verdict) {
 }
 
 fn metrics(page: &mut String, table: &MetricTable) {
-    page.push_str("<section>\n<h2>Metrics</h2>\n<div class=\"wide\">\n<table>\n<thead><tr><th scope=\"col\">Variable</th>");
+    page.push_str(
+        "<section>\n<h2>Metrics</h2>\n<div class=\"wide\">\n<table>\n<thead><tr><th scope=\"col\">Variable</th>",
+    );
     for column in &table.columns {
         let _ = write!(page, "<th scope=\"col\">{}", escape(&column.name));
         if !column.meaning.is_empty() {

@@ -109,7 +109,8 @@ impl Report {
             }
         }
         for (index, figure) in self.figures.iter().enumerate() {
-            let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter);
+            let allowed =
+                |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter);
             if figure.name.is_empty() || !figure.name.chars().all(allowed) {
                 return Err(Error::argument(
                     "figures",
