@@ -30,6 +30,19 @@ impl Threads {
             f(i, c)
         }
     }
+    pub fn for_each_rows<const N: usize>(
+        &self,
+        rows: usize,
+        per: usize,
+        outputs: [(&mut [f32], usize); N],
+        f: impl Fn(usize, [&mut [f32]; N]) + Sync,
+    ) {
+        let mut outputs = outputs;
+        for index in 0..rows.div_ceil(per) {
+            let (a, b) = (index * per, rows.min((index + 1) * per));
+            f(index, outputs.each_mut().map(|(o, w)| &mut o[a * *w..b * *w]));
+        }
+    }
 }
 pub mod vector {
     use super::*;
