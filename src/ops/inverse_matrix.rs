@@ -102,8 +102,7 @@ impl Operation for InverseMatrix {
         }
         let determinant = cofactor_determinant(w, d);
         let cofactor = |row: usize, column: usize| {
-            let minor: Vec<f64> =
-                (0..d * d).filter(|k| k / d != row && k % d != column).map(|k| w[k]).collect();
+            let minor: Vec<f64> = (0..d * d).filter(|k| k / d != row && k % d != column).map(|k| w[k]).collect();
             let sign = if (row + column) % 2 == 0 { 1.0 } else { -1.0 };
             sign * cofactor_determinant(&minor, d - 1) / determinant
         };

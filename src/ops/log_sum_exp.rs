@@ -77,7 +77,14 @@ impl Operation for LogSumExp {
             let inputs = vec![Input::between([rows, n], -range, range)];
             Case::new(format!("[{rows}, {n}] within {range}"), inputs, LogSumExp::attributes())
         };
-        vec![case(0, 3, 2.0), case(1, 1, 2.0), case(3, 0, 2.0), case(5, 3, 500.0), case(33, 17, 2.0), case(1025, 2, 2.0)]
+        vec![
+            case(0, 3, 2.0),
+            case(1, 1, 2.0),
+            case(3, 0, 2.0),
+            case(5, 3, 500.0),
+            case(33, 17, 2.0),
+            case(1025, 2, 2.0),
+        ]
     }
 }
 

@@ -65,7 +65,7 @@ impl Cpu {
     }
 
     pub(in crate::device) fn single() -> Self {
-        Cpu { isa: Isa::detect(), threads: Threads::single(), lock: Mutex::new(()) }
+        Cpu { isa: Isa::default(), threads: Threads::single(), lock: Mutex::new(()) }
     }
 
     pub(in crate::device) fn describe(&self) -> Description {

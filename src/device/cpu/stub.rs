@@ -1,49 +1,28 @@
 //! temporary
 #![allow(missing_docs)]
 use crate::math::Function;
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isa {
-    Avx2,
-    Portable,
-}
-impl Isa {
-    pub fn detect() -> Self {
-        Isa::Portable
-    }
-    pub fn available() -> &'static [Isa] {
-        &[Isa::Portable]
-    }
-}
-pub struct Threads(usize);
-impl Threads {
-    pub fn new(n: usize) -> crate::Result<Self> {
-        Ok(Threads(n))
-    }
-    pub fn single() -> Self {
-        Threads(1)
-    }
-    pub fn count(&self) -> usize {
-        self.0
-    }
-    pub fn for_each_chunk(&self, out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32])) {
-        for (i, c) in out.chunks_mut(chunk).enumerate() {
-            f(i, c)
+
+pub mod elementary {
+    use super::super::lanes::Lanes;
+    fn each<L: Lanes>(l: L, x: L::F, f: impl Fn(f32) -> f32) -> L::F {
+        let mut v = [0.0; 16];
+        l.write(&mut v[..L::WIDTH], x);
+        for v in &mut v {
+            *v = f(*v);
         }
+        l.read(&v[..L::WIDTH])
     }
-    pub fn for_each_rows<const N: usize>(
-        &self,
-        rows: usize,
-        per: usize,
-        outputs: [(&mut [f32], usize); N],
-        f: impl Fn(usize, [&mut [f32]; N]) + Sync,
-    ) {
-        let mut outputs = outputs;
-        for index in 0..rows.div_ceil(per) {
-            let (a, b) = (index * per, rows.min((index + 1) * per));
-            f(index, outputs.each_mut().map(|(o, w)| &mut o[a * *w..b * *w]));
-        }
+    pub fn exp<L: Lanes>(l: L, x: L::F) -> L::F {
+        each(l, x, f32::exp)
+    }
+    pub fn log<L: Lanes>(l: L, x: L::F) -> L::F {
+        each(l, x, f32::ln)
+    }
+    pub fn log1p<L: Lanes>(l: L, x: L::F) -> L::F {
+        each(l, x, f32::ln_1p)
     }
 }
+use super::{Isa, Threads};
 pub mod vector {
     use super::*;
     pub fn apply(_: Isa, f: Function, x: &[f32], y: &mut [f32]) {

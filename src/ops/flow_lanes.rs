@@ -1,0 +1,72 @@
+//! What the two coupling operations share: the direction, the check of shapes, and lanes over elements whose
+//! parameters lie apart in memory.
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::cpu::lanes::Lanes;
+use crate::error::{Error, Result};
+use crate::ops::operation::Spec;
+
+/// Most lanes of a vector.
+const MOST_LANES: usize = 16;
+
+/// Which way a bijection is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the data to the latent variables.
+    Forward,
+    /// From the latent variables to the data.
+    Inverse,
+}
+
+impl Direction {
+    /// The word that kernels take.
+    pub(super) fn word(self) -> u32 {
+        u32::from(self == Direction::Inverse)
+    }
+}
+
+/// `x` `[…, n]` and `raw` `[…, per_element · n]` with equal leading axes.
+pub(super) fn check_rows(operation: &str, inputs: &[Spec], per_element: usize) -> Result<()> {
+    if let [x, raw] = inputs {
+        let fits = x.shape.rank() > 0 && x.shape.with_last(per_element * x.shape.last()) == raw.shape;
+        if fits {
+            return Ok(());
+        }
+        let message = format!(
+            "values of shape {} and parameters of shape {}; expected […, n] and […, {per_element} n]",
+            x.shape, raw.shape
+        );
+        return Err(Error::shape(operation, message));
+    }
+    Err(Error::shape(operation, format!("{} operands; expected values and parameters", inputs.len())))
+}
+
+/// Reads one number for each of the first `count` lanes; the other lanes are zero.
+#[inline(always)]
+pub(super) fn read_strided<L: Lanes>(l: L, from: &[f32], count: usize, place: impl Fn(usize) -> usize) -> L::F {
+    let mut buffer = [0.0; MOST_LANES];
+    for (lane, value) in buffer[..count].iter_mut().enumerate() {
+        *value = from[place(lane)];
+    }
+    l.read(&buffer[..L::WIDTH])
+}
+
+/// Writes or adds the first `count` lanes, each to its place.
+#[inline(always)]
+pub(super) fn write_strided<L: Lanes>(
+    l: L,
+    to: &mut [f32],
+    count: usize,
+    add: bool,
+    value: L::F,
+    place: impl Fn(usize) -> usize,
+) {
+    let mut buffer = [0.0; MOST_LANES];
+    l.write(&mut buffer[..L::WIDTH], value);
+    for (lane, &value) in buffer[..count].iter().enumerate() {
+        let to = &mut to[place(lane)];
+        *to = if add { *to + value } else { value };
+    }
+}
