@@ -25,7 +25,9 @@ use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::{Launch, elementary};
 use crate::error::Result;
 use crate::math::{SHIFTED_SOFTPLUS_OFFSET, softplus};
-use crate::ops::flow_lanes::{Direction, check_rows, read_strided, write_strided};
+use crate::ops::flow_lanes::{
+    Direction, asinh_with_derivative, check_rows, read_strided, softplus_with_derivative, write_strided,
+};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::tensor::Tensor;
@@ -171,36 +173,15 @@ struct Scale<L: Lanes> {
     slope: L::F,
 }
 
-/// `asinh a = sign(a) · ln(|a| + √(a² + 1))`, without cancellation near zero and overflow far out, and `1/√(1 + a²)`.
-#[inline(always)]
-fn asinh<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
-    let one = l.splat(1.0);
-    let magnitude = l.abs(a);
-    // Above 2³⁰, a² + 1 = a² to working precision, and scaling by 2⁻³² keeps the square finite.
-    let large = l.lt(l.splat(1_073_741_824.0), magnitude);
-    let small = l.select(large, one, magnitude);
-    let root = l.sqrt(l.fma(small, small, one));
-    let near = elementary::log1p(l, l.add(small, l.div(l.mul(small, small), l.add(one, root))));
-    let far = l.add(elementary::log(l, l.select(large, magnitude, one)), l.splat(std::f32::consts::LN_2));
-    let value = l.select(large, far, near);
-    let derivative = l.div(one, l.select(large, magnitude, root));
-    (l.copysign(value, a), derivative)
-}
-
 impl<L: Lanes> Scale<L> {
     #[inline(always)]
     fn new(l: L, a: L::F, clamp: bool) -> Self {
-        let (bent, derivative) = if clamp { asinh(l, a) } else { (a, l.splat(1.0)) };
+        let (bent, derivative) = if clamp { asinh_with_derivative(l, a) } else { (a, l.splat(1.0)) };
         let u = l.add(bent, l.splat(SHIFTED_SOFTPLUS_OFFSET as f32));
         let below = l.lt(u, l.splat(LOWEST));
         let u = l.select(below, l.splat(LOWEST), u);
         let derivative = l.select(below, l.zero(), derivative);
-        let decay = elementary::exp(l, l.neg(l.abs(u)));
-        // softplus(u) = max(u, 0) + ln(1 + e^(−|u|)); select keeps NaN.
-        let positive = l.lt(l.zero(), u);
-        let excess = elementary::log1p(l, decay);
-        let s = l.select(positive, l.add(u, excess), l.select(l.le(u, l.zero()), excess, u));
-        let sigmoid = l.div(l.select(positive, l.splat(1.0), decay), l.add(l.splat(1.0), decay));
+        let (s, sigmoid) = softplus_with_derivative(l, u);
         Scale { s, slope: l.mul(sigmoid, derivative) }
     }
 }

@@ -1,14 +1,15 @@
-//! What the two coupling operations share: the direction, the check of shapes, and lanes over elements whose
-//! parameters lie apart in memory.
+//! What the two coupling operations share: the direction, the check of shapes, lanes over elements whose parameters lie
+//! apart in memory, and the two functions that keep parameters in their range, with derivatives.
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::cpu::elementary;
 use crate::device::cpu::lanes::Lanes;
 use crate::error::{Error, Result};
 use crate::ops::operation::Spec;
 
 /// Most lanes of a vector.
-const MOST_LANES: usize = 16;
+pub(super) const MOST_LANES: usize = 16;
 
 /// Which way a bijection is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,4 +70,32 @@ pub(super) fn write_strided<L: Lanes>(
         let to = &mut to[place(lane)];
         *to = if add { *to + value } else { value };
     }
+}
+
+/// `asinh a = sign(a) · ln(|a| + √(a² + 1))`, without cancellation near zero and overflow far out, and `1/√(1 + a²)`.
+#[inline(always)]
+pub(super) fn asinh_with_derivative<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
+    let one = l.splat(1.0);
+    let magnitude = l.abs(a);
+    // Above 2³⁰, a² + 1 = a² to working precision, and scaling by 2⁻³² keeps the square finite.
+    let large = l.lt(l.splat(1_073_741_824.0), magnitude);
+    let small = l.select(large, one, magnitude);
+    let root = l.sqrt(l.fma(small, small, one));
+    let near = elementary::log1p(l, l.add(small, l.div(l.mul(small, small), l.add(one, root))));
+    let far = l.add(elementary::log(l, l.select(large, magnitude, one)), l.splat(std::f32::consts::LN_2));
+    let value = l.select(large, far, near);
+    let derivative = l.div(one, l.select(large, magnitude, root));
+    (l.copysign(value, a), derivative)
+}
+
+/// `softplus(u) = max(u, 0) + ln(1 + e^(−|u|))` and its derivative, the logistic sigmoid. NaN stays NaN.
+#[inline(always)]
+pub(super) fn softplus_with_derivative<L: Lanes>(l: L, u: L::F) -> (L::F, L::F) {
+    let one = l.splat(1.0);
+    let decay = elementary::exp(l, l.neg(l.abs(u)));
+    let excess = elementary::log1p(l, decay);
+    let positive = l.lt(l.zero(), u);
+    let value = l.select(positive, l.add(u, excess), l.select(l.le(u, l.zero()), excess, u));
+    let derivative = l.div(l.select(positive, one, decay), l.add(one, decay));
+    (value, derivative)
 }

@@ -9,6 +9,7 @@ mod binary;
 mod columns;
 mod concatenate;
 mod coupling_affine;
+mod coupling_spline;
 mod flow_lanes;
 mod inverse_matrix;
 mod linear;
@@ -26,6 +27,7 @@ pub use binary::{Binary, BinaryKind};
 pub use columns::Columns;
 pub use concatenate::Concatenate;
 pub use coupling_affine::CouplingAffine;
+pub use coupling_spline::{CouplingSpline, Knots, Spline};
 pub use flow_lanes::Direction;
 pub use inverse_matrix::InverseMatrix;
 pub use linear::Linear;
@@ -47,6 +49,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &Columns,
     &Concatenate,
     &CouplingAffine,
+    &CouplingSpline,
     &InverseMatrix,
     &Linear,
     &LogSumExp,
