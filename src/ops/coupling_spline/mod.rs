@@ -218,7 +218,7 @@ impl Operation for CouplingSpline {
             let domain = [-5.0, 4.0, -2.0, 3.0];
             let shifted =
                 Spline { bins: 6, default_domain: domain, min_bin_width: 0.05, min_bin_height: 0.2, ..bins(6) };
-            case(9, 2, shifted, 1.0);
+            case(5, 2, shifted, 1.0);
         }
         cases
     }
