@@ -1,5 +1,6 @@
 //! temporary
 #![allow(missing_docs)]
+use super::{Isa, Threads};
 use crate::math::Function;
 
 pub mod elementary {
@@ -22,7 +23,6 @@ pub mod elementary {
         each(l, x, f32::ln_1p)
     }
 }
-use super::{Isa, Threads};
 pub mod vector {
     use super::*;
     pub fn apply(_: Isa, f: Function, x: &[f32], y: &mut [f32]) {

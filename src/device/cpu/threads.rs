@@ -203,11 +203,6 @@ impl Shared {
 }
 
 impl Threads {
-    /// The calling thread alone.
-    pub fn single() -> Self {
-        Threads { shared: Arc::new(Shared::new(1)), workers: Vec::new() }
-    }
-
     /// A team of `count` threads, the calling one included: `count` − 1 threads are started.
     ///
     /// # Errors
@@ -229,6 +224,11 @@ impl Threads {
             team.workers.push(worker);
         }
         Ok(team)
+    }
+
+    /// The calling thread alone; nothing is started.
+    pub fn single() -> Self {
+        Threads { shared: Arc::new(Shared::new(1)), workers: Vec::new() }
     }
 
     /// The number of threads, the calling one included.
@@ -275,7 +275,7 @@ impl Threads {
         }
         shared.next.store(0, Ordering::Relaxed);
         let before = shared.state.load(Ordering::Relaxed);
-        shared.state.store((before / JOB).wrapping_add(1) * JOB | OPEN, Ordering::SeqCst);
+        shared.state.store(((before / JOB).wrapping_add(1) * JOB) | OPEN, Ordering::SeqCst);
         shared.wake(chunks - 1);
         // SAFETY: we started the job; slot 0 is the caller's.
         unsafe { shared.work(job, 0) };

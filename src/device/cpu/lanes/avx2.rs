@@ -112,7 +112,7 @@ impl Lanes for Avx2 {
         xor(a: __m256, b: __m256) -> __m256 = _mm256_xor_ps(a, b);
         andnot(a: __m256, b: __m256) -> __m256 = _mm256_andnot_ps(a, b);
         to_bits(a: __m256) -> __m256i = _mm256_castps_si256(a);
-        from_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
+        with_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
         splat_int(value: i32) -> __m256i = _mm256_set1_epi32(value);
         add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);

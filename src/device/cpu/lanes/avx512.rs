@@ -95,7 +95,7 @@ impl Lanes for Avx512 {
         xor(a: __m512, b: __m512) -> __m512 = _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_castps_si512(b)));
         andnot(a: __m512, b: __m512) -> __m512 = _mm512_castsi512_ps(_mm512_andnot_si512(_mm512_castps_si512(a), _mm512_castps_si512(b)));
         to_bits(a: __m512) -> __m512i = _mm512_castps_si512(a);
-        from_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        with_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         splat_int(value: i32) -> __m512i = _mm512_set1_epi32(value);
         add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
         sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);

@@ -128,7 +128,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// The representation as integers.
     fn to_bits(self, a: Self::F) -> Self::I;
     /// The floats with this representation.
-    fn from_bits(self, a: Self::I) -> Self::F;
+    fn with_bits(self, a: Self::I) -> Self::F;
     /// All integer lanes equal to `value`.
     fn splat_int(self, value: i32) -> Self::I;
     /// Wrapping `a + b`.
@@ -157,7 +157,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// `2ⁿ` for `n` in −126 ..= 127.
     #[inline(always)]
     fn power_of_two(self, n: Self::I) -> Self::F {
-        self.from_bits(self.shift_left_23(self.add_int(n, self.splat_int(127))))
+        self.with_bits(self.shift_left_23(self.add_int(n, self.splat_int(127))))
     }
     /// All lanes zero.
     #[inline(always)]

@@ -76,7 +76,7 @@ impl Lanes for Neon {
         xor(a: float32x4_t, b: float32x4_t) -> float32x4_t = vreinterpretq_f32_s32(veorq_s32(vreinterpretq_s32_f32(a), vreinterpretq_s32_f32(b)));
         andnot(a: float32x4_t, b: float32x4_t) -> float32x4_t = vreinterpretq_f32_s32(vbicq_s32(vreinterpretq_s32_f32(b), vreinterpretq_s32_f32(a)));
         to_bits(a: float32x4_t) -> int32x4_t = vreinterpretq_s32_f32(a);
-        from_bits(a: int32x4_t) -> float32x4_t = vreinterpretq_f32_s32(a);
+        with_bits(a: int32x4_t) -> float32x4_t = vreinterpretq_f32_s32(a);
         splat_int(value: i32) -> int32x4_t = vdupq_n_s32(value);
         add_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vaddq_s32(a, b);
         sub_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vsubq_s32(a, b);

@@ -188,7 +188,7 @@ impl Lanes for Portable {
         unary(a, |a| a.to_bits() as i32)
     }
     #[inline(always)]
-    fn from_bits(self, a: I) -> F {
+    fn with_bits(self, a: I) -> F {
         unary(a, |a| f32::from_bits(a as u32))
     }
     #[inline(always)]
