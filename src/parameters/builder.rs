@@ -24,7 +24,8 @@ struct Shared {
 }
 
 enum Start {
-    Drawn(Initialiser),
+    /// Drawn as an array of a shape with as many elements.
+    Drawn(Initialiser, Shape),
     Indices(Vec<u32>),
 }
 
@@ -42,12 +43,26 @@ impl Builder {
 
     /// A trainable weight.
     pub fn trainable(&self, name: &str, shape: impl Into<Shape>, start: Initialiser) -> Weight {
-        self.push(name, shape.into(), Role::Trainable, Start::Drawn(start))
+        let shape = shape.into();
+        self.push(name, shape, Role::Trainable, Start::Drawn(start, shape))
+    }
+
+    /// A trainable weight that starts as the matrix that it is when used: a projection to several heads has the shape
+    /// `[in, heads, h]` and the fans of `[in, heads · h]`.
+    pub fn trainable_matrix(
+        &self,
+        name: &str,
+        shape: impl Into<Shape>,
+        matrix: [usize; 2],
+        start: Initialiser,
+    ) -> Weight {
+        self.push(name, shape.into(), Role::Trainable, Start::Drawn(start, matrix.into()))
     }
 
     /// Values that no gradient reaches.
     pub fn state(&self, name: &str, shape: impl Into<Shape>, start: Initialiser) -> Weight {
-        self.push(name, shape.into(), Role::State, Start::Drawn(start))
+        let shape = shape.into();
+        self.push(name, shape, Role::State, Start::Drawn(start, shape))
     }
 
     /// A vector of indices, each smaller than its length.
@@ -81,10 +96,10 @@ impl Builder {
                     entry.offset = indices.len();
                     indices.push(Tensor::from_indices(device, entry.shape, &values)?);
                 }
-                Start::Drawn(initialiser) => {
+                Start::Drawn(initialiser, shape) => {
                     let flat = if entry.role == Role::Trainable { &mut trainable } else { &mut state };
                     entry.offset = flat.len();
-                    flat.extend(initialiser.draw(entry.shape, &mut key.fork(&entry.name).stream()));
+                    flat.extend(initialiser.draw(shape, &mut key.fork(&entry.name).stream()));
                     flat.resize(flat.len().next_multiple_of(ALIGNMENT), 0.0);
                 }
             }

@@ -1,7 +1,10 @@
 //! One harness per kind of golden network case.
 
+mod attention;
+mod deep_set;
 mod elementary;
 mod mlp;
+mod normalisation;
 mod optimiser;
 mod standardize;
 
@@ -20,11 +23,18 @@ use crate::common::golden::{Check, Harness, Outcome};
 
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
+    ("DeepSet", deep_set::deep_set),
     ("MLP", mlp::mlp),
     ("Standardize", standardize::standardize),
     ("activations", elementary::activations),
+    ("batch_norm", normalisation::batch_norm),
+    ("batch_norm_train", normalisation::batch_norm_train),
     ("dense", elementary::dense),
+    ("group_norm", normalisation::group_norm),
+    ("keras_mha", attention::multi_head_attention),
+    ("layer_norm", normalisation::layer_norm),
     ("optimiser", optimiser::optimiser),
+    ("rms_norm", normalisation::rms_norm),
 ];
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
