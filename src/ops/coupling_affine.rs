@@ -22,7 +22,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::lanes::{self, Lanes};
-use crate::device::cpu::{Launch, elementary};
+use crate::device::cpu::{Launch, vector};
 use crate::error::Result;
 use crate::math::{SHIFTED_SOFTPLUS_OFFSET, softplus};
 use crate::ops::flow_lanes::{
@@ -211,7 +211,7 @@ impl lanes::Kernel for ForwardRows<'_> {
             let Scale { s, .. } = Scale::new(l, a, clamp == 1);
             let y = if inverse { l.div(l.sub(x, b), s) } else { l.fma(s, x, b) };
             l.write(&mut self.y[start..start + count], y);
-            let log = elementary::log(l, s);
+            let log = vector::log(l, s);
             let mut logs = [0.0; 16];
             l.write(&mut logs[..L::WIDTH], if inverse { l.neg(log) } else { log });
             for (lane, log) in logs[..count].iter().enumerate() {

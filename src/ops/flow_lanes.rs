@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::cpu::elementary;
 use crate::device::cpu::lanes::Lanes;
+use crate::device::cpu::vector;
 use crate::error::{Error, Result};
 use crate::ops::operation::Spec;
 
@@ -81,8 +81,8 @@ pub(super) fn asinh_with_derivative<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
     let large = l.lt(l.splat(1_073_741_824.0), magnitude);
     let small = l.select(large, one, magnitude);
     let root = l.sqrt(l.fma(small, small, one));
-    let near = elementary::log1p(l, l.add(small, l.div(l.mul(small, small), l.add(one, root))));
-    let far = l.add(elementary::log(l, l.select(large, magnitude, one)), l.splat(std::f32::consts::LN_2));
+    let near = vector::log1p(l, l.add(small, l.div(l.mul(small, small), l.add(one, root))));
+    let far = l.add(vector::log(l, l.select(large, magnitude, one)), l.splat(std::f32::consts::LN_2));
     let value = l.select(large, far, near);
     let derivative = l.div(one, l.select(large, magnitude, root));
     (l.copysign(value, a), derivative)
@@ -92,8 +92,8 @@ pub(super) fn asinh_with_derivative<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
 #[inline(always)]
 pub(super) fn softplus_with_derivative<L: Lanes>(l: L, u: L::F) -> (L::F, L::F) {
     let one = l.splat(1.0);
-    let decay = elementary::exp(l, l.neg(l.abs(u)));
-    let excess = elementary::log1p(l, decay);
+    let decay = vector::exp(l, l.neg(l.abs(u)));
+    let excess = vector::log1p(l, decay);
     let positive = l.lt(l.zero(), u);
     let value = l.select(positive, l.add(u, excess), l.select(l.le(u, l.zero()), excess, u));
     let derivative = l.div(l.select(positive, one, decay), l.add(one, decay));

@@ -17,8 +17,8 @@
 
 use super::Arguments;
 use super::shape::{LOWEST_DERIVATIVE, MOST_BINS, TOTAL_OFFSET};
-use crate::device::cpu::elementary;
 use crate::device::cpu::lanes::Lanes;
+use crate::device::cpu::vector;
 use crate::math::SHIFTED_SOFTPLUS_OFFSET;
 use crate::ops::flow_lanes::{MOST_LANES, asinh_with_derivative, softplus_with_derivative};
 
@@ -51,7 +51,7 @@ impl<L: Lanes> Side<L> {
         }
         let mut sum = l.zero();
         for bin in block {
-            let exponential = elementary::exp(l, l.sub(l.read(&bin[..L::WIDTH]), largest));
+            let exponential = vector::exp(l, l.sub(l.read(&bin[..L::WIDTH]), largest));
             sum = l.add(sum, exponential);
             l.write(&mut bin[..L::WIDTH], exponential);
         }
@@ -219,7 +219,7 @@ impl<L: Lanes> Point<L> {
     /// The value and the log-determinant of the direction.
     #[inline(always)]
     pub(super) fn value(&self, l: L, inverse: bool) -> (L::F, L::F) {
-        let log = elementary::log(l, self.slope(l));
+        let log = vector::log(l, self.slope(l));
         if inverse {
             let tail = l.add(self.left, l.div(self.relative, self.tail));
             let inside = l.add(self.left, l.fma(self.dx, self.xi, self.x));
