@@ -84,7 +84,13 @@ pub fn layer(
 }
 
 /// Gradients of a loss with respect to all trainable weights and the inputs that the case has gradients of.
-pub fn hand_in_gradients<'t>(check: &mut Check, pass: &Pass<'t>, loss: Var<'t>, inputs: &[&str], variables: &[Var<'t>]) -> Outcome {
+pub fn hand_in_gradients<'t>(
+    check: &mut Check,
+    pass: &Pass<'t>,
+    loss: Var<'t>,
+    inputs: &[&str],
+    variables: &[Var<'t>],
+) -> Outcome {
     let gradients = pass.gradients(loss)?;
     let layout = pass.parameters().layout().clone();
     for entry in layout.entries().iter().filter(|entry| entry.role == Role::Trainable) {
