@@ -13,8 +13,8 @@ use super::pass::Context;
 
 /// Replaces NaN by a number; with `return_mask` it adds the column `{mask_prefix}_{key}`, true where a value was observed.
 ///
-/// Going back, NaN returns where the mask is false, or without a mask wherever a value equals `default_value`. Infinities
-/// are left alone and keys missing in a lenient pass are skipped. (The peer replaces infinities by the largest finite
+/// Going back, NaN returns where the mask is false, or without `return_mask` wherever a value equals `default_value`. In a
+/// lenient pass missing keys are skipped, and where the mask is missing the values stay. Infinities are left alone. (The peer replaces infinities by the largest finite
 /// numbers, asks for every key, and also minds a column with the name of the mask if no mask is wanted; the first of
 /// these is reproduced with `peer_compatible`.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,11 +76,14 @@ impl NanToNum {
         Ok(())
     }
 
-    pub(super) fn inverse(&self, record: &mut Record, _context: &Context) -> Result<()> {
+    pub(super) fn inverse(&self, record: &mut Record, context: &Context) -> Result<()> {
         for key in present(&self.keys, record, false)? {
             let column = find(record, &key)?;
             let out = if self.return_mask {
-                let mask = find(record, &self.mask_key(&key))?;
+                let mask = match find(record, &self.mask_key(&key)) {
+                    Err(_) if !context.strict => continue,
+                    mask => mask?,
+                };
                 if mask.array.shape() != column.array.shape() {
                     return Err(Error::shape(
                         self.mask_key(&key),

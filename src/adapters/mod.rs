@@ -29,8 +29,6 @@ mod select;
 mod shape;
 mod standardize;
 mod table;
-#[cfg(test)]
-mod tests;
 mod transform;
 
 pub use adapter::{Adapter, check_finite};

@@ -1,5 +1,6 @@
 //! Variables: what formulas are written with.
 
+mod flows;
 mod sets;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};

@@ -3,7 +3,9 @@
 pub mod metrics;
 pub mod plots;
 pub mod report;
+pub mod test_quantities;
 pub mod variables;
 
 pub use metrics::*;
-pub use variables::{Draws, TestQuantity, Truths, Variable, check_pair, prepend_test_quantities};
+pub use test_quantities::{QuantityFunction, TestQuantity, prepend_test_quantities};
+pub use variables::{Draws, Truths, Variable, check_pair};

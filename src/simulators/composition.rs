@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::data::Record;
+use crate::data::{Column, Record};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 use crate::simulators::draw::{Draw, IntoDraw};
+use crate::simulators::given::Given;
 use crate::simulators::stack::stack;
-use crate::simulators::view::{Given, View, shared_columns};
+use crate::simulators::view::View;
 use crate::simulators::{Request, Simulator, Variable};
 
 type PartFn<'a> = dyn Fn(&mut Stream, &View) -> Result<Draw> + Send + Sync + 'a;
@@ -106,7 +107,7 @@ impl<'a> Composition<'a> {
     /// The shared values of a request; empty unless the meta function is called per batch.
     fn draw_batch(&self, request: &Request, given: &Arc<Given>) -> Result<Draw> {
         let Some(meta) = self.meta.as_ref().filter(|_| self.per_batch) else { return Ok(Draw::new()) };
-        let mut view = View::new(given.clone(), Arc::default(), 0);
+        let mut view = View::new(given.clone(), Arc::default(), 0)?;
         let mut stream = request.key.fork("meta").at(request.first).stream();
         let place = || format!("{}, meta function", self.title());
         let draw = Error::catch(place, || (meta.draw)(&mut stream, &view)).map_err(|e| located(place(), e))?;
@@ -129,7 +130,7 @@ impl<'a> Composition<'a> {
         batch: &Arc<Draw>,
     ) -> Result<(Draw, usize)> {
         let mut stream = request.stream(i);
-        let mut view = View::new(given.clone(), batch.clone(), i);
+        let mut view = View::new(given.clone(), batch.clone(), i)?;
         let mut meta_names = 0;
         let meta = self.meta.as_ref().filter(|_| !self.per_batch);
         for (part, is_meta) in meta.map(|m| (m, true)).into_iter().chain(self.parts.iter().map(|p| (p, false))) {
@@ -202,8 +203,8 @@ impl Simulator for Composition<'_> {
             draws.push(draw);
         }
         let mut record = Record::new();
-        for (name, column) in shared_columns(&batch) {
-            record.insert(name, column);
+        for (name, value) in &batch.values {
+            record.insert(name.as_ref(), Column::shared(value.clone().into_array()));
         }
         stack(&draws, meta_names, request.first, &mut record)?;
         given.check_used(&record.keys().collect::<Vec<_>>())?;

@@ -28,6 +28,7 @@
 mod benchmarks;
 mod composition;
 mod draw;
+mod given;
 mod linear_regression;
 mod pool;
 mod registry;

@@ -1,6 +1,9 @@
 //! A synthetic study: numbers as a trained posterior would give them.
 
+pub mod xml;
+
 use ferroflow::diagnostics::plots::*;
+use ferroflow::diagnostics::report::{MetricColumn, MetricTable, Report, Status, Verdict};
 use ferroflow::random::{Key, Stream};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
@@ -207,4 +210,174 @@ pub fn everything() -> Vec<(String, Figure)> {
         pictures.push((format!("pairs_{variables}"), pairs(&draws(variables, 2000)).unwrap()));
     }
     pictures
+}
+
+/// The report of the study.
+pub fn report() -> Report {
+    let column = |name: &str, meaning: &str, values: [f64; 3], statuses: &[Status]| MetricColumn {
+        name: name.into(),
+        meaning: meaning.into(),
+        values: values.to_vec(),
+        statuses: statuses.to_vec(),
+    };
+    let verdict = |diagnostic: &str, status, sentence: &str| Verdict {
+        diagnostic: diagnostic.into(),
+        status,
+        sentence: sentence.into(),
+    };
+    Report {
+        title: "linear-regression".into(),
+        summary:
+            "Amortized posterior of beta_0, beta_1 and sigma, trained on 96 000 simulated data sets and checked on 300 \
+                  others with 1000 draws each."
+                .into(),
+        verdicts: vec![
+            verdict(
+                "Training",
+                Status::Fine,
+                "The loss fell by 4.31 and changed by less than 0.02 over the last tenth of the run.",
+            ),
+            verdict(
+                "Calibration",
+                Status::Bad,
+                "The ranks of sigma leave the 95 % simultaneous band (log-gamma −1.73, below the limit 0): its posterior is too wide. beta_0 and beta_1 stay inside.",
+            ),
+            verdict(
+                "Recovery",
+                Status::Warning,
+                "The correlation of sigma with its true values is 0.912, below 0.95; the others reach 0.989 and 0.958.",
+            ),
+        ],
+        metrics: MetricTable {
+            variables: NAMES[..3].iter().map(|name| (*name).into()).collect(),
+            columns: vec![
+                column("NRMSE", "0 is best", [0.148, 0.287, 0.411], &[]),
+                column("Log gamma", "above 0", [1.2, 0.4, -1.73], &[Status::Fine, Status::Fine, Status::Bad]),
+                column(
+                    "Calibration error",
+                    "0 is best",
+                    [0.012, 0.021, 0.064],
+                    &[Status::Fine, Status::Fine, Status::Warning],
+                ),
+                column("Contraction", "1 is most", [0.978, 0.917, f64::NAN], &[]),
+            ],
+        },
+        figures: vec![
+            loss(&losses(150)).unwrap(),
+            recovery(&recoveries(3, 300, 1.0), &RecoveryOptions::default()).unwrap(),
+            calibration_ecdf(&ranks(3, 300), &band(300), &EcdfOptions::default()).unwrap(),
+            rank_histogram(&histograms(3, 300), &GridOptions::default()).unwrap(),
+            coverage(&coverages(3, 300, 200), &CoverageOptions::default()).unwrap(),
+            z_score_contraction(&contractions(3, 300), &GridOptions::default()).unwrap(),
+            pairs(&draws(3, 2000)).unwrap(),
+        ],
+        configuration:
+            "[fit]\nepochs = 150\nbatch_size = 32\n\n[inference_network]\nname = \"coupling_flow\"\ndepth = 6\n".into(),
+        facts: [
+            ("Simulator", "linear-regression"),
+            ("Simulations", "96 000"),
+            ("Seed", "1"),
+            ("Duration", "9.4 s"),
+            ("Device", "cpu, 2 threads, AVX2"),
+            ("ferroflow", "0.1.0"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec(),
+    }
+}
+
+/// Pictures of awkward numbers, each of which must come out without an error.
+pub fn awkward() -> Vec<(String, Figure)> {
+    let grid = GridOptions::default();
+    let constant = RecoverySeries {
+        variable: "constant".into(),
+        truth: vec![3.0; 20],
+        estimate: vec![3.0; 20],
+        lower: vec![3.0; 20],
+        upper: vec![3.0; 20],
+        correlation: Some(f64::NAN),
+    };
+    let holes = RecoverySeries {
+        variable: "with holes and a name that is far too long for the panel it stands above".into(),
+        truth: vec![1.0, f64::NAN, 2.0, 3.0, f64::INFINITY],
+        estimate: vec![1.1, 1.0, f64::NEG_INFINITY, 2.8, 1.0],
+        correlation: Some(-0.5),
+        ..RecoverySeries::default()
+    };
+    let offset = RecoverySeries {
+        variable: "1e6 + small".into(),
+        truth: (0..30).map(|i| 1e6 + f64::from(i) * 0.01).collect(),
+        estimate: (0..30).map(|i| 1e6 + f64::from(i) * 0.01 + 0.02 * f64::from(i % 5 - 2)).collect(),
+        ..RecoverySeries::default()
+    };
+    let nothing = RecoverySeries { variable: "<nothing> & \"more\"".into(), ..RecoverySeries::default() };
+    let draw = |columns: Vec<Vec<f64>>, prior: Vec<Vec<f64>>, truth: Vec<f64>| {
+        let variables = NAMES[..columns.len()].iter().map(|name| (*name).into()).collect();
+        pairs(&Pairs { variables, posterior: columns, prior, truth }).unwrap()
+    };
+    let e = normals(&mut stream("awkward"), 500);
+    let huge: Vec<f64> = e.iter().map(|e| 3e9 * (3.0 + e)).collect();
+    let tiny: Vec<f64> = e.iter().rev().map(|e| 2e-7 * (3.0 + e)).collect();
+    let mut losses_with_spike = losses(60);
+    losses_with_spike.loss[0] = 1e9;
+    losses_with_spike.loss[20] = f64::NAN;
+    let many: Vec<RecoverySeries> = (0..40).map(|_| recoveries(1, 2000, 1.0).remove(0)).collect();
+    vec![
+        ("recovery".into(), recovery(&[constant, holes, offset, nothing], &RecoveryOptions::default()).unwrap()),
+        ("recovery_40".into(), recovery(&many, &RecoveryOptions::default()).unwrap()),
+        ("loss_spike".into(), loss(&losses_with_spike).unwrap()),
+        ("loss_one".into(), loss(&LossSeries { loss: vec![1.5], ..LossSeries::default() }).unwrap()),
+        ("loss_nan".into(), loss(&LossSeries { loss: vec![f64::NAN; 5], ..LossSeries::default() }).unwrap()),
+        ("pairs_scales".into(), draw(vec![huge, tiny.clone()], vec![], vec![1.2e10, f64::NAN])),
+        ("pairs_constant".into(), draw(vec![vec![2.0; 500], e.clone()], vec![], vec![2.0, 0.0])),
+        ("pairs_line".into(), draw(vec![e.clone(), e.iter().map(|x| 2.0 * x).collect()], vec![], vec![])),
+        ("pairs_three".into(), draw(vec![vec![1.0, 2.0, 3.0], vec![3.0, 1.0, f64::NAN]], vec![], vec![])),
+        ("pairs_none".into(), draw(vec![vec![], vec![]], vec![], vec![])),
+        (
+            "pairs_wide_prior".into(),
+            draw(
+                vec![e.clone(), tiny],
+                vec![e.iter().map(|x| 1e3 * x).collect(), e.iter().map(|x| x.abs()).collect()],
+                vec![40.0, 0.1],
+            ),
+        ),
+        ("ecdf_no_band".into(), calibration_ecdf(&ranks(2, 1), &EcdfBand::default(), &EcdfOptions::default()).unwrap()),
+        (
+            "ecdf_nan".into(),
+            calibration_ecdf(
+                &[EcdfSeries { variable: "a".into(), ranks: vec![f64::NAN] }],
+                &band(50),
+                &EcdfOptions::default(),
+            )
+            .unwrap(),
+        ),
+        (
+            "coverage_one".into(),
+            coverage(
+                &[CoverageSeries { variable: "none".into(), ..CoverageSeries::default() }],
+                &CoverageOptions::default(),
+            )
+            .unwrap(),
+        ),
+        (
+            "contraction_far".into(),
+            z_score_contraction(
+                &[ContractionSeries {
+                    variable: "far".into(),
+                    contraction: vec![-3.0, 0.5, 1.0, f64::NAN],
+                    z_score: vec![0.5, 1e5, -1e7, 0.0],
+                }],
+                &grid,
+            )
+            .unwrap(),
+        ),
+        (
+            "ranks_few".into(),
+            rank_histogram(&[RankHistogramSeries::from_ranks("few", &[0.5], 4, 5, 0.99).unwrap()], &grid).unwrap(),
+        ),
+        (
+            "ranks_none".into(),
+            rank_histogram(&[RankHistogramSeries::from_ranks("none", &[], 4, 2, 0.99).unwrap()], &grid).unwrap(),
+        ),
+    ]
 }

@@ -2,14 +2,14 @@
 
 pub mod lanes;
 mod launch;
+pub mod matrix;
 mod memory;
 pub mod scratch;
-mod stub;
 pub mod threads;
+pub mod vector;
 
 pub use lanes::Isa;
 pub(super) use launch::Cpu;
 pub use launch::Launch;
 pub(super) use memory::Words;
-pub use stub::{Epilogue, View, matrix, vector};
 pub use threads::Threads;

@@ -90,7 +90,11 @@ pub fn expected_calibration_error(
     num_bins: usize,
 ) -> Result<ExpectedCalibrationError> {
     let models = model_names.len();
-    if models == 0 || probabilities.len() != targets.len() || probabilities.is_empty() || targets.len() % models != 0 {
+    if models == 0
+        || probabilities.len() != targets.len()
+        || probabilities.is_empty()
+        || !targets.len().is_multiple_of(models)
+    {
         return Err(Error::shape(
             "expected calibration error",
             format!(

@@ -115,7 +115,7 @@ fn distance(values: impl ExactSizeIterator<Item = f64>, truth: f64) -> f64 {
 
 /// Root of the mean squared difference of each row of two arrays `[rows, …]`, the remaining axes taken together.
 pub fn rowwise_root_mean_squared_error(a: &[f64], b: &[f64], rows: usize) -> Result<Vec<f64>> {
-    if a.len() != b.len() || rows == 0 || a.is_empty() || a.len() % rows != 0 {
+    if a.len() != b.len() || rows == 0 || a.is_empty() || !a.len().is_multiple_of(rows) {
         return Err(Error::shape(
             "root_mean_squared_error",
             format!("{} and {} values for {rows} rows; give two arrays of one shape [rows, …]", a.len(), b.len()),

@@ -237,14 +237,16 @@ fn bias(score: f64, root: f64) -> (Status, String) {
 }
 
 fn correlated(r: f64, contraction: f64, root: f64) -> (Status, String) {
+    // Adding zero turns a rounded −0 into 0.
+    let shown = (100.0 * r).round() / 100.0 + 0.0;
     let gap = CORRELATION_GAP.max(CORRELATION_NOISE / root);
     let status = grade(contraction - r, gap, 3.0 * gap);
     let text = match status {
         Status::Fine => format!(
-            "draws and truth correlate with {r:.2}, as a contraction of {contraction:.2} lets expect (within {gap:.2})"
+            "draws and truth correlate with {shown:.2}, as a contraction of {contraction:.2} lets expect (within {gap:.2})"
         ),
         _ => format!(
-            "draws and truth correlate with {r:.2} only, a contraction of {contraction:.2} promises more (within {gap:.2}); \
+            "draws and truth correlate with {shown:.2} only, a contraction of {contraction:.2} promises more (within {gap:.2}); \
              the posterior is narrower than it is right: train on more simulations"
         ),
     };

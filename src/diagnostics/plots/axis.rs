@@ -90,7 +90,7 @@ impl Ticks {
     /// their magnitude share an offset.
     pub fn new(limits: Limits, count: usize) -> Self {
         let magnitude = limits.low.abs().max(limits.high.abs());
-        let offset = if magnitude > 1e4 * limits.range() { round_below(limits) } else { 0.0 };
+        let offset = if magnitude > 1e4 * limits.range() { round_near(limits) } else { 0.0 };
         let shifted = Limits { low: limits.low - offset, high: limits.high - offset };
         let multiples = multiples(shifted, count.max(1));
         let largest = multiples.iter().map(|(value, _)| value.abs()).fold(0.0, f64::max);
@@ -143,10 +143,14 @@ fn exponent(value: f64) -> i32 {
     if 10f64.powi(rough + 1) <= value { rough + 1 } else { rough }
 }
 
-/// A round number below the limits, a hundred ranges wide at most.
-fn round_below(limits: Limits) -> f64 {
-    let unit = 10f64.powi(exponent(limits.range()) + 1);
-    (limits.low / unit).floor() * unit
+/// The roundest number within ten ranges of the middle.
+fn round_near(limits: Limits) -> f64 {
+    let middle = limits.low / 2.0 + limits.high / 2.0;
+    let candidates = (exponent(limits.range())..=exponent(middle.abs())).rev().map(|power| {
+        let unit = 10f64.powi(power);
+        (middle / unit).round() * unit
+    });
+    candidates.into_iter().find(|candidate| (candidate - middle).abs() <= 10.0 * limits.range()).unwrap_or(middle)
 }
 
 /// `value ÷ 10^power` with the digits down to 10^last.

@@ -74,8 +74,9 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
     let raw = Stroke::new(style::faded(style::MAIN, 0.3), style::THIN_WIDTH);
     let smooth = Stroke::new(color, style::CURVE_WIDTH);
     let dashed = Stroke::new(style::solid(style::SECOND), style::THIN_WIDTH + 0.3).dashed();
+    let (range, cut) = vertical_limits(series);
     let weight = smoothing_weight(series.smoothing, series.loss.len());
-    let smoothed = if weight > 0.0 { exponential_mean(&series.loss, weight) } else { Vec::new() };
+    let smoothed = if weight > 0.0 { exponential_mean(&series.loss, weight, range.high) } else { Vec::new() };
     let mut entries = vec![Entry::new(Key::Line { stroke: raw, marker: false }, "Training loss")];
     if !smoothed.is_empty() {
         entries.push(Entry::new(Key::Line { stroke: smooth, marker: false }, "Training loss, smoothed"));
@@ -87,7 +88,6 @@ pub fn loss(series: &LossSeries) -> Result<Figure> {
         entries.clear();
     }
 
-    let (range, cut) = vertical_limits(series);
     let last = series.validation.iter().map(|&(position, _)| position).filter(|&position| drawable(position));
     let last = last.fold(series.loss.len().max(series.learning_rate.len()) as f64, f64::max);
     let across = Limits::of([1.0, last]).unwrap_or(Limits::fixed(0.0, 1.0)).padded(0.015);
@@ -168,12 +168,13 @@ fn smoothing_weight(wanted: f64, length: usize) -> f64 {
     if wanted > 0.0 { wanted.clamp(weight(SMOOTHED_SHARES.1), weight(SMOOTHED_SHARES.0)) } else { 0.0 }
 }
 
-/// The exponentially weighted mean with bias adjustment; values that are not finite are passed over.
-fn exponential_mean(values: &[f64], weight: f64) -> Vec<f64> {
+/// The exponentially weighted mean with bias adjustment; values that are not finite are passed over, values above `ceiling`
+/// count as `ceiling`: a huge first loss would lift the curve out of the picture for long.
+fn exponential_mean(values: &[f64], weight: f64, ceiling: f64) -> Vec<f64> {
     let (mut sum, mut weights) = (0.0, 0.0);
     let step = |&value: &f64| {
         if drawable(value) {
-            sum = weight * sum + value;
+            sum = weight * sum + value.min(ceiling);
             weights = weight * weights + 1.0;
         }
         sum / weights
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_mean_is_adjusted_for_its_start() {
-        let mean = exponential_mean(&[1.0, 2.0, f64::NAN, 3.0], 0.5);
+        let mean = exponential_mean(&[1.0, 2.0, f64::NAN, 9.0], 0.5, 3.0);
         assert_eq!(mean[0], 1.0);
         assert!((mean[1] - 2.5 / 1.5).abs() < 1e-15);
         assert_eq!(mean[2], mean[1]);

@@ -35,8 +35,8 @@ const BINS: usize = 28;
 /// Shares of mass outside of the contours: nine regions from 95 % of the mass inwards.
 const OUTSIDE: [f64; 9] =
     [0.05, 0.155_555_6, 0.261_111_1, 0.366_666_7, 0.472_222_2, 0.577_777_8, 0.683_333_3, 0.788_888_9, 0.894_444_4];
-/// Panels show at most this many times the range of the posterior, however wide the prior is.
-const WIDEST_PRIOR: f64 = 8.0;
+/// Panels show at most this many times the range of the posterior, however far prior and truth reach.
+const WIDEST: f64 = 8.0;
 /// Densities below this share of their peak are not drawn: a line on the axis says nothing.
 const VISIBLE: f64 = 2e-3;
 const RADIUS: f64 = 1.9;
@@ -84,6 +84,10 @@ pub fn pairs(pairs: &Pairs) -> Result<Figure> {
         })
         .collect();
 
+    let beyond: Vec<&str> = (0..count)
+        .filter(|&v| drawable(truth[v]) && !(0.0..=1.0).contains(&limits[v].share(truth[v])))
+        .map(|v| pairs.variables[v].as_str())
+        .collect();
     let sheet = Sheet { pairs, posterior, prior, truth, limits };
     let canvas = sheet.draw(&mut omissions);
     let mut reading =
@@ -98,6 +102,9 @@ pub fn pairs(pairs: &Pairs) -> Result<Figure> {
     }
     if zoomed {
         reading.push_str(" The prior reaches beyond the panels.");
+    }
+    if !beyond.is_empty() {
+        reading.push_str(&format!(" The true value lies far outside of the panel for {}.", beyond.join(", ")));
     }
     figure(canvas, "pairs", "Posterior draws", omissions.describe(&reading))
 }
@@ -120,14 +127,16 @@ fn complete_draws(name: &str, pairs: &Pairs, columns: &[Vec<f64>], omissions: &m
     Ok(columns.iter().map(|column| rows.iter().map(|&row| column[row]).collect()).collect())
 }
 
-/// Limits that show posterior, truth and as much of the prior as leaves the posterior readable; whether some is cut off.
+/// Limits that show the posterior, and as much of truth and prior as leaves it readable; whether some of the prior is cut
+/// off.
 fn limits(posterior: &[f64], prior: &[f64], truth: f64) -> (Limits, bool) {
     let of = |values: &[f64]| Limits::of(values.iter().copied());
-    let Some(drawn) = of(posterior).map(|limits| limits.including(truth)) else {
+    let Some(alone) = of(posterior) else {
         return (of(prior).map_or(Limits::fixed(0.0, 1.0), |limits| limits.including(truth)).padded(0.05), false);
     };
+    let window = alone.padded((WIDEST - 1.0) / 2.0);
+    let drawn = if (0.0..=1.0).contains(&window.share(truth)) { alone.including(truth) } else { alone };
     let Some(behind) = of(prior) else { return (drawn.padded(0.15), false) };
-    let window = drawn.padded((WIDEST_PRIOR - 1.0) / 2.0);
     let shown = drawn.union(behind).within(window);
     (shown.padded(0.05), behind.low < shown.low || behind.high > shown.high)
 }
@@ -152,14 +161,19 @@ impl Sheet<'_> {
             _ => (900.0 / count as f64).max(100.0),
         };
         let ticks = if side > 180.0 { 4 } else { 3 };
-        let axes: Vec<Axis> = self.limits.iter().map(|&limits| Axis::new(limits, ticks)).collect();
-        let notes = axes.iter().any(|axis| axis.ticks.note.is_some());
+        let mut axes: Vec<Axis> = self.limits.iter().map(|&limits| Axis::new(limits, ticks)).collect();
+        // The panels stand too close for notes such as ×10⁵ between them: these go to the labels.
+        let label = |(name, axis): (&String, &mut Axis)| match axis.ticks.note.take() {
+            Some(note) => format!("{name} ({note})"),
+            None => name.clone(),
+        };
+        let labels: Vec<String> = self.pairs.variables.iter().zip(&mut axes).map(label).collect();
         let widest = axes.iter().skip(1).map(Axis::label_width).fold(0.0, f64::max);
         let left = style::MARGIN + style::LABEL_ROOM + if count > 1 { widest + 8.0 } else { 0.0 };
         let legend = self.legend();
         let span = count as f64 * side + (count - 1) as f64 * GAP;
-        let top = style::MARGIN + legend::height(&legend, span) + if notes { 14.0 } else { 2.0 };
-        let below = style::TICK_ROOM + style::LABEL_ROOM + style::MARGIN / 2.0 + if notes { 8.0 } else { 0.0 };
+        let top = style::MARGIN + legend::height(&legend, span) + 2.0;
+        let below = style::TICK_ROOM + style::LABEL_ROOM + style::MARGIN / 2.0;
         let mut canvas = Canvas::new(left + span + style::GAP, top + span + below);
         legend::draw(&mut canvas, &legend, left, style::MARGIN / 2.0, span);
         let offset = |index: usize| index as f64 * (side + GAP);
@@ -178,10 +192,10 @@ impl Sheet<'_> {
                     self.pair(&mut canvas, &panel, column, row, omissions);
                 }
                 if row == count - 1 {
-                    draw_x_label(&mut canvas, &frame, &self.pairs.variables[column]);
+                    draw_x_label(&mut canvas, &frame, &labels[column]);
                 }
                 if column == 0 {
-                    let label = if count > 1 { &self.pairs.variables[row] } else { "Density" };
+                    let label = if count > 1 { labels[row].as_str() } else { "Density" };
                     draw_y_label(&mut canvas, &frame, style::MARGIN + style::LABEL_SIZE / 2.0, label);
                 }
             }

@@ -37,7 +37,8 @@ pub struct RankHistogramSeries {
     pub bins: Vec<RankBin>,
     /// Probability with which a bin of calibrated ranks stays between `lower` and `upper`.
     pub interval: f64,
-    not_finite: usize,
+    /// Number of ranks that were not finite and are in no bin.
+    pub not_finite: usize,
 }
 
 impl RankHistogramSeries {
@@ -151,6 +152,10 @@ pub fn rank_histogram(series: &[RankHistogramSeries], options: &GridOptions) -> 
         let edges: Vec<f64> = one.bins.iter().flat_map(|bin| [bin.from, bin.to]).collect();
         panel.ribbon(&mut canvas, &edges, &outline(|bin| bin.lower), &outline(|bin| bin.upper), shade);
         panel.curve(&mut canvas, edges.iter().copied().zip(outline(|bin| bin.expected)), level);
+        if one.bins.iter().all(|bin| bin.count == 0.0) {
+            panel.draw_notice(&mut canvas, "no finite ranks");
+            continue;
+        }
         for bin in &one.bins {
             let (left, right) = sides(bin);
             panel.curve(&mut canvas, [(left, bin.count), (right, bin.count)], top);

@@ -42,7 +42,7 @@ pub const LEGEND_SIZE: f64 = 13.0;
 /// Numbers at the ticks.
 pub const TICK_SIZE: f64 = 12.0;
 /// The smallest size that a text is shrunk to before it is shortened.
-pub const SMALLEST_SIZE: f64 = 10.0;
+pub const SMALLEST_SIZE: f64 = 11.0;
 
 /// Axis lines.
 pub const AXIS_WIDTH: f64 = 1.0;
