@@ -185,9 +185,21 @@ impl BuiltContinuousApproximator {
     ///
     /// Draw `k` of data set `i` is a function of the key, `i` and `first_draw + k` alone.
     pub fn sample(&self, conditions: &Batch, draws: usize, first_draw: u64, key: Key) -> Result<Vec<f64>> {
+        self.sample_block(conditions, 0, draws, first_draw, key)
+    }
+
+    /// As [`sample`](Self::sample) for data sets that are the `first_dataset`-th and following of a larger request.
+    pub fn sample_block(
+        &self,
+        conditions: &Batch,
+        first_dataset: usize,
+        draws: usize,
+        first_draw: u64,
+        key: Key,
+    ) -> Result<Vec<f64>> {
         let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
-            let (key, first) = (key.at(dataset as u64), first_draw + draw as u64);
-            self.inference.base_draws(&self.parameters, key, first, count, out)
+            let key = key.at((first_dataset + dataset) as u64);
+            self.inference.base_draws(&self.parameters, key, first_draw + draw as u64, count, out)
         };
         self.sample_from(conditions, draws, base)
     }
