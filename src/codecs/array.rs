@@ -85,6 +85,21 @@ impl Array {
         Array::new(shape, Values::F64(values))
     }
 
+    /// An array of 32-bit floats.
+    pub fn f32(shape: impl Into<Vec<usize>>, values: Vec<f32>) -> Result<Self> {
+        Array::new(shape, Values::F32(values))
+    }
+
+    /// An array of 64-bit signed integers.
+    pub fn i64(shape: impl Into<Vec<usize>>, values: Vec<i64>) -> Result<Self> {
+        Array::new(shape, Values::I64(values))
+    }
+
+    /// An array of booleans.
+    pub fn bool(shape: impl Into<Vec<usize>>, values: Vec<bool>) -> Result<Self> {
+        Array::new(shape, Values::Bool(values))
+    }
+
     /// A scalar.
     pub fn scalar(value: f64) -> Self {
         Array { shape: Vec::new(), values: Values::F64(vec![value]) }
@@ -125,6 +140,48 @@ impl Array {
         self.values.is_empty()
     }
 
+    /// The same values in another shape of as many elements.
+    pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        Array::new(shape, self.values)
+    }
+
+    /// The rows `rows` of the first axis, as an array with as many axes.
+    pub fn rows(&self, rows: std::ops::Range<usize>) -> Result<Self> {
+        let Some((&count, rest)) = self.shape.split_first() else {
+            return Err(Error::shape("rows", "a scalar has no rows; give it a first axis"));
+        };
+        if rows.start > rows.end || rows.end > count {
+            return Err(Error::shape(
+                "rows",
+                format!(
+                    "rows {rows:?} were asked of an array of shape {:?}; ask for rows within 0..{count}",
+                    self.shape
+                ),
+            ));
+        }
+        let width = self.len().checked_div(count).unwrap_or(0);
+        let range = rows.start * width..rows.end * width;
+        let values = match &self.values {
+            Values::F64(v) => Values::F64(v[range].to_vec()),
+            Values::F32(v) => Values::F32(v[range].to_vec()),
+            Values::I64(v) => Values::I64(v[range].to_vec()),
+            Values::Bool(v) => Values::Bool(v[range].to_vec()),
+        };
+        let mut shape = vec![rows.len()];
+        shape.extend(rest);
+        Array::new(shape, values)
+    }
+
+    /// The values as 32-bit floats, rounded to nearest (booleans as 0 and 1).
+    pub fn to_f32(&self) -> Vec<f32> {
+        match &self.values {
+            Values::F64(v) => v.iter().map(|&x| x as f32).collect(),
+            Values::F32(v) => v.clone(),
+            Values::I64(v) => v.iter().map(|&x| x as f32).collect(),
+            Values::Bool(v) => v.iter().map(|&x| f32::from(u8::from(x))).collect(),
+        }
+    }
+
     /// The values as 64-bit floats (booleans as 0 and 1); integers beyond 2^53 are rounded.
     pub fn to_f64(&self) -> Vec<f64> {
         match &self.values {
@@ -133,5 +190,39 @@ impl Array {
             Values::I64(v) => v.iter().map(|&x| x as f64).collect(),
             Values::Bool(v) => v.iter().map(|&x| f64::from(u8::from(x))).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_must_hold_the_values() {
+        assert!(Array::f64([2, 2], vec![0.0; 3]).is_err());
+        assert!(Array::f64([usize::MAX, 2], vec![]).is_err());
+        let scalar = Array::f64([], vec![1.0]).unwrap();
+        assert_eq!(scalar, Array::scalar(1.0));
+        assert_eq!(scalar.reshape([1, 1]).unwrap().shape(), [1, 1]);
+    }
+
+    #[test]
+    fn rows_of_the_first_axis() {
+        let array = Array::i64([3, 2], (0..6).collect()).unwrap();
+        assert_eq!(array.rows(1..3).unwrap(), Array::i64([2, 2], vec![2, 3, 4, 5]).unwrap());
+        assert_eq!(array.rows(1..1).unwrap(), Array::i64([0, 2], vec![]).unwrap());
+        assert!(array.rows(2..4).is_err());
+        #[allow(clippy::reversed_empty_ranges)]
+        let reversed = array.rows(2..1);
+        assert!(reversed.is_err());
+        assert!(Array::scalar(1.0).rows(0..0).is_err());
+        assert_eq!(Array::bool([0, 3], vec![]).unwrap().rows(0..0).unwrap().shape(), [0, 3]);
+    }
+
+    #[test]
+    fn conversions_keep_values() {
+        let array = Array::bool([2], vec![true, false]).unwrap();
+        assert_eq!((array.to_f64(), array.to_f32()), (vec![1.0, 0.0], vec![1.0, 0.0]));
+        assert_eq!(Array::vector(vec![0.1]).to_f32(), [0.1_f32]);
     }
 }

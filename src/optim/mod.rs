@@ -1,1 +1,9 @@
-//! Floor 4: optimizers, clipping, schedules.
+//! Floor 4: optimizers, clipping, learning-rate schedules, moving averages of weights.
+
+mod adam;
+mod average;
+mod schedule;
+
+pub use adam::{Adam, AdamState, Clipping, Optimizer, StepReport};
+pub use average::MovingAverage;
+pub use schedule::Schedule;

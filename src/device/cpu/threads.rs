@@ -226,6 +226,11 @@ impl Threads {
         Ok(team)
     }
 
+    /// The calling thread alone; nothing is started.
+    pub fn single() -> Self {
+        Threads { shared: Arc::new(Shared::new(1)), workers: Vec::new() }
+    }
+
     /// The number of threads, the calling one included.
     pub fn count(&self) -> usize {
         self.workers.len() + 1

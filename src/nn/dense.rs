@@ -1,0 +1,47 @@
+//! A dense layer: `y = f(x W + b)`.
+
+use super::Pass;
+use crate::autodiff::Var;
+use crate::math::Function;
+use crate::parameters::{Builder, Initialiser, Weight};
+
+/// A dense layer with weights `kernel` `[in, out]` and `bias` `[out]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Dense {
+    kernel: Weight,
+    bias: Option<Weight>,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Dense {
+    /// Builds the layer. The bias starts at zero.
+    pub fn build(builder: &Builder, inputs: usize, outputs: usize, kernel: Initialiser, bias: bool) -> Self {
+        Dense {
+            kernel: builder.trainable("kernel", [inputs, outputs], kernel),
+            bias: bias.then(|| builder.trainable("bias", [outputs], Initialiser::Zeros)),
+            inputs,
+            outputs,
+        }
+    }
+
+    /// `f(x W + b)` for `x` of shape `[…, in]`.
+    pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, activation: Function) -> Var<'t> {
+        x.linear(pass.weight(self.kernel), self.bias.map(|bias| pass.weight(bias)), activation)
+    }
+
+    /// Width of the input.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Width of the output.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Floating point operations per row: two for each multiply-add.
+    pub fn flops(&self) -> usize {
+        2 * self.inputs * self.outputs
+    }
+}

@@ -1,0 +1,116 @@
+//! The multilayer perceptron: a chain of dense blocks without an output projection, which its owner adds.
+
+use serde::{Deserialize, Serialize};
+
+use super::dense_block::BlockOptions;
+use super::{DenseBlock, Norm, Pass};
+use crate::autodiff::Var;
+use crate::error::{Error, Result};
+use crate::math::Function;
+use crate::parameters::{Builder, Initialiser};
+
+/// Configuration of a multilayer perceptron.
+///
+/// ```
+/// use ferroflow::nn::Mlp;
+/// let small = Mlp { widths: vec![32, 32], ..Mlp::default() };
+/// assert!(small.residual);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mlp {
+    /// Width of each block; at least one.
+    pub widths: Vec<usize>,
+    /// The activation after each dense layer.
+    pub activation: Function,
+    /// How the kernels start.
+    pub kernel_initializer: Initialiser,
+    /// Whether each block adds its input (projected when the widths differ).
+    pub residual: bool,
+    /// Probability with which an activation is dropped in training, in [0, 1).
+    pub dropout: f64,
+    /// Normalisation after each block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm: Option<Norm>,
+}
+
+impl Default for Mlp {
+    fn default() -> Self {
+        Mlp {
+            widths: vec![256, 256],
+            activation: Function::Mish,
+            kernel_initializer: Initialiser::HeNormal,
+            residual: true,
+            dropout: 0.05,
+            norm: None,
+        }
+    }
+}
+
+impl Mlp {
+    /// The perceptron inside of coupling layers: two hidden layers of 128 with hard SiLU, not residual.
+    pub fn for_couplings() -> Self {
+        Mlp {
+            widths: vec![128, 128],
+            activation: Function::HardSilu,
+            kernel_initializer: Initialiser::Orthogonal,
+            residual: false,
+            ..Mlp::default()
+        }
+    }
+
+    /// Gives the perceptron weights for inputs `[…, inputs]`.
+    pub fn build(&self, builder: &Builder, inputs: usize) -> Result<BuiltMlp> {
+        if self.widths.is_empty() || self.widths.contains(&0) {
+            let message = format!("{:?} was given; name at least one width, each at least 1", self.widths);
+            return Err(Error::argument("widths", message));
+        }
+        check_dropout(self.dropout)?;
+        let options = BlockOptions {
+            activation: self.activation,
+            initialiser: self.kernel_initializer,
+            residual: self.residual,
+            dropout: self.dropout,
+            norm: self.norm,
+        };
+        let mut width = inputs;
+        let mut blocks = Vec::with_capacity(self.widths.len());
+        for (index, &next) in self.widths.iter().enumerate() {
+            blocks.push(DenseBlock::build(&builder.scope(format!("blocks.{index}")), width, next, options));
+            width = next;
+        }
+        Ok(BuiltMlp { blocks, width })
+    }
+}
+
+/// A dropout rate lies in [0, 1).
+pub fn check_dropout(rate: f64) -> Result<()> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(Error::argument("dropout", format!("{rate} was given; a probability of at least 0 and below 1 is expected")))
+}
+
+/// A multilayer perceptron with weights.
+#[derive(Debug, Clone)]
+pub struct BuiltMlp {
+    blocks: Vec<DenseBlock>,
+    width: usize,
+}
+
+impl BuiltMlp {
+    /// `x` `[…, inputs]` to `[…, width of the last block]`.
+    pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
+        self.blocks.iter().fold(x, |h, block| block.forward(pass, h))
+    }
+
+    /// Width of the output.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Floating point operations of the products per row.
+    pub fn flops(&self) -> usize {
+        self.blocks.iter().map(DenseBlock::flops).sum()
+    }
+}

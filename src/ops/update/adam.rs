@@ -1,0 +1,61 @@
+//! One step of Adam or AdamW over all weights (Kingma & Ba 2015, arXiv:1412.6980; Loshchilov & Hutter 2019,
+//! arXiv:1711.05101), in one pass:
+//!
+//! ```text
+//! g ← clip · g;   θ ← θ − decay · θ
+//! m ← m + (1 − β₁)(g − m);   v ← v + (1 − β₂)(g² − v);   θ ← θ − α m / (√v + ε)
+//! ```
+//!
+//! `α = lr √(1 − β₂ᵗ) / (1 − β₁ᵗ)` comes from the host, `decay = lr · weight decay` too; `clip` is one number per segment.
+
+use crate::device::Kernel;
+use crate::device::cpu::Launch;
+use crate::error::Result;
+use crate::tensor::Tensor;
+
+pub(super) static KERNEL: Kernel = Kernel { name: "adam", cpu };
+
+/// The numbers of one step.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct AdamArguments {
+    /// `α`.
+    pub rate: f32,
+    /// `1 − β₁`.
+    pub first: f32,
+    /// `1 − β₂`.
+    pub second: f32,
+    /// `ε`.
+    pub epsilon: f32,
+    /// Learning rate times weight decay.
+    pub decay: f32,
+}
+
+/// Updates the weights and both moments. `offsets` are the starts of the segments that `clip` belongs to.
+pub fn adam(
+    arguments: AdamArguments,
+    gradients: &Tensor,
+    offsets: &Tensor,
+    clip: &Tensor,
+    [weights, first, second]: [&Tensor; 3],
+) -> Result<()> {
+    let inputs = [gradients.slice(), offsets.slice(), clip.slice()];
+    gradients.device().launch(&KERNEL, &arguments, &inputs, &[weights.slice(), first.slice(), second.slice()])
+}
+
+fn cpu(launch: &mut Launch) {
+    let AdamArguments { rate, first, second, epsilon, decay } = launch.arguments();
+    let (gradients, offsets, clip) = (launch.input(0), launch.indices(1), launch.input(2));
+    let (weights, m, v) = (launch.output(0), launch.output(1), launch.output(2));
+    for (segment, &clip) in clip.iter().enumerate() {
+        let range = offsets[segment] as usize..offsets[segment + 1] as usize;
+        let moments = m[range.clone()].iter_mut().zip(&mut v[range.clone()]);
+        for ((w, &g), (m, v)) in weights[range.clone()].iter_mut().zip(&gradients[range]).zip(moments) {
+            let g = clip * g;
+            *m += first * (g - *m);
+            *v += second * (g * g - *v);
+            *w -= decay * *w;
+            *w -= rate * *m / (v.sqrt() + epsilon);
+        }
+    }
+}

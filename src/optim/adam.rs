@@ -1,0 +1,204 @@
+//! Adam and AdamW with clipping.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Schedule;
+use crate::error::{Error, Result};
+use crate::ops::update::{AdamArguments, adam, square_norms};
+use crate::parameters::{Gradients, Layout, Parameters};
+use crate::tensor::Tensor;
+
+/// How gradients are limited before a step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "norm", rename_all = "kebab-case")]
+pub enum Clipping {
+    /// Not at all.
+    None,
+    /// All gradients are scaled together so that their common norm is at most this (Pascanu et al. 2013, arXiv:1211.5063).
+    Global(f64),
+    /// Each weight's gradient is scaled on its own so that its norm is at most this: what the peer calls `clipnorm`.
+    PerTensor(f64),
+}
+
+/// Configuration of Adam (Kingma & Ba 2015) and, with weight decay, AdamW (Loshchilov & Hutter 2019).
+///
+/// ```text
+/// θ ← θ − lr · weight_decay · θ                      (all weights, before the update)
+/// m ← m + (1 − β₁)(g − m);   v ← v + (1 − β₂)(g² − v)
+/// θ ← θ − lr √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)       (t = 1, 2, …; ε outside of the bias correction)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Optimizer {
+    /// Decay of the first moment, `β₁`.
+    pub beta1: f64,
+    /// Decay of the second moment, `β₂`.
+    pub beta2: f64,
+    /// `ε`.
+    pub epsilon: f64,
+    /// Decoupled weight decay; 0 is plain Adam.
+    pub weight_decay: f64,
+    /// Clipping of the gradients.
+    pub clipping: Clipping,
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Optimizer { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weight_decay: 0.0, clipping: Clipping::Global(1.5) }
+    }
+}
+
+impl Optimizer {
+    /// AdamW as for training on a fixed set of simulations: weight decay 5·10⁻³.
+    pub fn for_fixed_data() -> Self {
+        Optimizer { weight_decay: 5e-3, ..Optimizer::default() }
+    }
+
+    /// The optimizer for the weights of a model, at step 0.
+    pub fn build(self, schedule: Schedule, parameters: &Parameters) -> Result<Adam> {
+        let device = parameters.device();
+        let layout = parameters.layout();
+        let mut offsets: Vec<u32> = layout.trainable_ranges().map(|(_, range)| range.start as u32).collect();
+        let segments = offsets.len();
+        offsets.push(layout.trainable_length() as u32);
+        let zeros = || Tensor::zeros(device, parameters.trainable().shape());
+        Ok(Adam {
+            options: self,
+            schedule,
+            step: 0,
+            rate_factor: 1.0,
+            layout: layout.clone(),
+            first: zeros()?,
+            second: zeros()?,
+            offsets: Tensor::from_indices(device, [offsets.len()], &offsets)?,
+            sums: Tensor::zeros(device, [segments].into())?,
+            clip: Tensor::full(device, [segments].into(), 1.0)?,
+            host: vec![0.0; segments],
+        })
+    }
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// The learning rate that was used.
+    pub learning_rate: f64,
+    /// Norm of all gradients before clipping.
+    pub gradient_norm: f64,
+}
+
+/// Adam or AdamW for the weights of one model.
+#[derive(Debug)]
+pub struct Adam {
+    options: Optimizer,
+    schedule: Schedule,
+    step: u64,
+    rate_factor: f64,
+    layout: Arc<Layout>,
+    first: Tensor,
+    second: Tensor,
+    offsets: Tensor,
+    sums: Tensor,
+    clip: Tensor,
+    host: Vec<f32>,
+}
+
+/// The state of an optimizer on the host: what a checkpoint holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdamState {
+    /// Steps taken.
+    pub step: u64,
+    /// First moments, flat.
+    pub first: Vec<f32>,
+    /// Second moments, flat.
+    pub second: Vec<f32>,
+    /// The factor of the schedule's rate.
+    pub rate_factor: f64,
+}
+
+impl Adam {
+    /// Changes the weights by one step against the gradients. Gradients that are not finite leave everything as it was
+    /// and are an error.
+    pub fn step(&mut self, parameters: &mut Parameters, gradients: &Gradients) -> Result<StepReport> {
+        if !Arc::ptr_eq(&self.layout, parameters.layout()) || !Arc::ptr_eq(&self.layout, gradients.layout()) {
+            return Err(Error::argument("optimizer", "was built for another model; build one for these parameters"));
+        }
+        square_norms(gradients.flat(), &self.offsets, &self.sums)?;
+        self.sums.read(&mut self.host)?;
+        let gradient_norm = self.host.iter().map(|&s| f64::from(s)).sum::<f64>().sqrt();
+        if !gradient_norm.is_finite() {
+            let message = format!(
+                "the norm of the gradients is {gradient_norm} at step {}; lower the learning rate or check the data",
+                self.step
+            );
+            return Err(Error::not_finite("gradients", message));
+        }
+        let scale = |norm: f64, limit: f64| (limit / norm.max(limit)) as f32;
+        match self.options.clipping {
+            Clipping::None => self.host.fill(1.0),
+            Clipping::Global(limit) => self.host.fill(scale(gradient_norm, limit)),
+            Clipping::PerTensor(limit) => self.host.iter_mut().for_each(|s| *s = scale(f64::from(*s).sqrt(), limit)),
+        }
+        self.clip.write(&self.host)?;
+        let learning_rate = self.rate_factor * self.schedule.rate(self.step);
+        let Optimizer { beta1, beta2, epsilon, weight_decay, .. } = self.options;
+        let power = (self.step + 1).min(i32::MAX as u64) as i32;
+        let correction = (1.0 - beta2.powi(power)).sqrt() / (1.0 - beta1.powi(power));
+        let arguments = AdamArguments {
+            rate: (learning_rate * correction) as f32,
+            first: (1.0 - beta1) as f32,
+            second: (1.0 - beta2) as f32,
+            epsilon: epsilon as f32,
+            decay: (learning_rate * weight_decay) as f32,
+        };
+        let targets = [parameters.trainable(), &self.first, &self.second];
+        adam(arguments, gradients.flat(), &self.offsets, &self.clip, targets)?;
+        self.step += 1;
+        Ok(StepReport { learning_rate, gradient_norm })
+    }
+
+    /// Number of steps taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// Moves the schedule past steps that were not taken because their batch was given up.
+    pub fn skip_to(&mut self, step: u64) {
+        self.step = self.step.max(step);
+    }
+
+    /// Multiplies all further learning rates.
+    pub fn scale_rate(&mut self, factor: f64) {
+        self.rate_factor *= factor;
+    }
+
+    /// The schedule of the learning rate.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The state, copied to the host.
+    pub fn state(&self) -> Result<AdamState> {
+        let (first, second) = (self.first.values()?, self.second.values()?);
+        Ok(AdamState { step: self.step, first, second, rate_factor: self.rate_factor })
+    }
+
+    /// Replaces the state by that of an optimizer for the same model.
+    pub fn restore(&mut self, state: &AdamState) -> Result<()> {
+        let length = self.layout.trainable_length();
+        if state.first.len() != length || state.second.len() != length {
+            let message = format!(
+                "the state holds {} values, the model {length}; restore the state of the same model",
+                state.first.len()
+            );
+            return Err(Error::shape("optimizer", message));
+        }
+        self.first.write(&state.first)?;
+        self.second.write(&state.second)?;
+        self.step = state.step;
+        self.rate_factor = state.rate_factor;
+        Ok(())
+    }
+}
