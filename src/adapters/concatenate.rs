@@ -394,7 +394,8 @@ impl Split {
             record.insert(key.as_str(), part);
         }
         if let Some(log_det) = unattributed {
-            let reason = format!("the split of '{}', which comes after a transform of it,", self.key);
+            let reason =
+                format!("it was split off '{}' after a transform of it; split first, then transform", self.key);
             self.into.iter().for_each(|key| log_det.mark_unknown(key, reason.as_str()));
         }
         Ok(())
