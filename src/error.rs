@@ -118,4 +118,16 @@ impl Error {
     pub fn user(origin: impl Into<String>, message: impl Into<String>) -> Self {
         Error::User { origin: origin.into(), message: message.into() }
     }
+
+    /// Runs code of the user; a panic inside becomes an [`Error::User`] with the origin that `origin` names.
+    pub fn catch<T>(origin: impl FnOnce() -> String, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+            let text = payload
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_string())
+                .or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "a value that is no text".to_string());
+            Err(Error::user(origin(), format!("panicked: {text}")))
+        })
+    }
 }

@@ -4,13 +4,11 @@
 //! is a harness and a row in one of the three tables.
 
 mod common;
+mod harness;
 
 use common::golden::{self, Check, Harness, Section, Tolerance, compare, judge};
 use ferroflow::codecs::Array;
 use ferroflow::math::Function;
-
-/// Kind of network and its harness.
-const NETS: &[(&str, Harness)] = &[];
 
 /// The one kind of adapter cases, `adapter`.
 const ADAPTERS: &[(&str, Harness)] = &[("adapter", common::adapters::adapter)];
@@ -20,7 +18,7 @@ const DIAGNOSTICS: &[(&str, Harness)] = &[];
 
 #[test]
 fn golden_nets() {
-    golden::run(Section::Nets, NETS);
+    golden::run(Section::Nets, harness::NETS);
 }
 
 #[test]

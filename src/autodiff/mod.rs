@@ -22,4 +22,4 @@ mod tape;
 mod var;
 
 pub use tape::Tape;
-pub use var::Var;
+pub use var::{AttentionSets, Pooling, Var};

@@ -1,6 +1,11 @@
 //! Variables: what formulas are written with.
 
+mod flows;
+mod sets;
+
 use std::ops::{Add, Div, Mul, Neg, Sub};
+
+pub use sets::{AttentionSets, Pooling};
 
 use super::node::Place;
 use super::tape::Tape;

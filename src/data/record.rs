@@ -74,7 +74,9 @@ impl Column {
         };
         shape[0] = ranges.iter().map(|r| r.len()).sum();
         fn gather<T: Copy>(values: &[T], ranges: &[std::ops::Range<usize>], row: usize) -> Vec<T> {
-            ranges.iter().flat_map(|r| values[r.start * row..r.end * row].iter().copied()).collect()
+            let mut out = Vec::with_capacity(ranges.iter().map(|r| r.len()).sum::<usize>() * row);
+            ranges.iter().for_each(|r| out.extend_from_slice(&values[r.start * row..r.end * row]));
+            out
         }
         let values = match self.array.values() {
             Values::F64(v) => Values::F64(gather(v, &ranges, row)),

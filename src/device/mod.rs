@@ -49,7 +49,7 @@ impl Device {
 
     /// The CPU with a number of threads, this one included. Results do not depend on the number.
     pub fn cpu_with_threads(threads: usize) -> Result<Self> {
-        Ok(Device::from_backend(Cpu::new(threads, Isa::detect())?))
+        Ok(Device::from_backend(Cpu::new(threads, Isa::default())?))
     }
 
     /// The CPU with a number of threads and an instruction set of one's choice, for tests and comparisons.

@@ -1,1 +1,7 @@
 //! Floor 9: model files and run folders.
+
+mod model_file;
+mod run_folder;
+
+pub use model_file::{Header, ModelFile, TrainingState, TrainingSummary, VariableInfo};
+pub use run_folder::RunFolder;

@@ -1,1 +1,9 @@
-//! Floor 6: summary and inference networks.
+//! Floor 6: summary networks and inference networks.
+
+mod choice;
+pub mod inference;
+pub mod summary;
+
+pub use choice::{InferenceChoice, SummaryChoice};
+pub use inference::CouplingFlow;
+pub use summary::DeepSet;

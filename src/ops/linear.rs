@@ -8,7 +8,8 @@
 //! `dx = da Wᵀ`, `dW = xᵀ da`, `db = Σ_rows da`, each in ascending order of the summed index.
 
 use crate::device::Kernel;
-use crate::device::cpu::{Epilogue, Launch, View, matrix, vector};
+use crate::device::cpu::matrix::{Epilogue, Output, View, product};
+use crate::device::cpu::{Launch, vector};
 use crate::error::{Error, Result};
 use crate::math::Function;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
@@ -165,12 +166,42 @@ fn forward_cpu(launch: &mut Launch) {
     let (rows, inputs, outputs) = (rows as usize, inputs as usize, outputs as usize);
     let (x, kernel, bias) = (launch.input(0), launch.input(1), (bias == 1).then(|| launch.input(2)));
     let (y, preactivation) = (launch.output(0), launch.output(1));
-    let activation = match function(f) {
+    let activation = function(f);
+    let before = match activation {
         Function::Linear => None,
-        f => Some((f, preactivation)),
+        _ => Some((preactivation, rows, outputs)),
     };
-    let (x, kernel) = (View::row_major(x, rows, inputs), View::row_major(kernel, inputs, outputs));
-    matrix::product(launch.isa, launch.threads, x, kernel, y, Epilogue { bias, accumulate: false, activation });
+    multiply(launch, (x, rows, inputs, false), (kernel, inputs, outputs, false), y, |epilogue| {
+        epilogue.bias = bias;
+        epilogue.activation = activation;
+        epilogue.before = before.and_then(|(memory, rows, outputs)| Output::row_major(memory, rows, outputs).ok());
+    });
+}
+
+/// A row-major factor: memory, rows, columns, and whether it is transposed.
+type Factor<'a> = (&'a [f32], usize, usize, bool);
+
+/// `c = a b` with an epilogue. The shapes fit: `infer` has checked them.
+fn multiply<'a>(
+    launch: &Launch<'a>,
+    a: Factor<'a>,
+    b: Factor<'a>,
+    c: &'a mut [f32],
+    set: impl FnOnce(&mut Epilogue<'a>),
+) {
+    let view = |(memory, rows, columns, transposed): Factor<'a>| {
+        let view = View::row_major(memory, rows, columns)?;
+        Ok(if transposed { view.transposed() } else { view })
+    };
+    let run = || -> Result<()> {
+        let (a, b) = (view(a)?, view(b)?);
+        let c = Output::row_major(c, a.rows(), b.columns())?;
+        let mut epilogue = Epilogue::default();
+        set(&mut epilogue);
+        product(launch.isa, launch.threads, a, b, c, epilogue)
+    };
+    let outcome: Result<()> = run();
+    debug_assert!(outcome.is_ok(), "{outcome:?}");
 }
 
 fn backward_activation_cpu(launch: &mut Launch) {
@@ -188,18 +219,18 @@ fn backward_input_cpu(launch: &mut Launch) {
     let Arguments { rows, inputs, outputs, accumulate, .. } = launch.arguments();
     let (rows, inputs, outputs) = (rows as usize, inputs as usize, outputs as usize);
     let (da, kernel, dx) = (launch.input(0), launch.input(1), launch.output(0));
-    let (da, kernel) = (View::row_major(da, rows, outputs), View::row_major(kernel, inputs, outputs).transposed());
-    let epilogue = Epilogue { bias: None, accumulate: accumulate == 1, activation: None };
-    matrix::product(launch.isa, launch.threads, da, kernel, dx, epilogue);
+    multiply(launch, (da, rows, outputs, false), (kernel, inputs, outputs, true), dx, |epilogue| {
+        epilogue.accumulate = accumulate == 1;
+    });
 }
 
 fn backward_kernel_cpu(launch: &mut Launch) {
     let Arguments { rows, inputs, outputs, accumulate, .. } = launch.arguments();
     let (rows, inputs, outputs) = (rows as usize, inputs as usize, outputs as usize);
     let (da, x, dkernel) = (launch.input(0), launch.input(1), launch.output(0));
-    let (x, da) = (View::row_major(x, rows, inputs).transposed(), View::row_major(da, rows, outputs));
-    let epilogue = Epilogue { bias: None, accumulate: accumulate == 1, activation: None };
-    matrix::product(launch.isa, launch.threads, x, da, dkernel, epilogue);
+    multiply(launch, (x, rows, inputs, true), (da, rows, outputs, false), dkernel, |epilogue| {
+        epilogue.accumulate = accumulate == 1;
+    });
 }
 
 fn backward_bias_cpu(launch: &mut Launch) {

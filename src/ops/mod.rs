@@ -5,31 +5,91 @@
 
 mod accumulate;
 mod affine;
+mod attention;
 mod binary;
 mod columns;
 mod concatenate;
+mod coupling_affine;
+mod coupling_spline;
+mod dropout;
+mod flow_lanes;
+mod gather_rows;
+mod group_norm;
+mod inverse_matrix;
 mod linear;
+mod log_sum_exp;
 mod operation;
+mod permute_columns;
+mod ragged;
+pub mod random;
 mod reduce;
 mod reference;
+mod repeat_rows;
 mod reshape;
+mod row_norm;
+mod segment_extreme;
+mod segment_repeat;
+mod segment_sum;
+mod softmax;
+mod sums;
 mod unary;
 pub mod update;
 
 pub use accumulate::accumulate;
 pub use affine::Affine;
+pub use attention::Attention;
 pub use binary::{Binary, BinaryKind};
 pub use columns::Columns;
 pub use concatenate::Concatenate;
+pub use coupling_affine::CouplingAffine;
+pub use coupling_spline::{CouplingSpline, Knots, Spline};
+pub use dropout::Dropout;
+pub use flow_lanes::Direction;
+pub use gather_rows::GatherRows;
+pub use group_norm::{GroupNorm, GroupNormKind};
+pub use inverse_matrix::InverseMatrix;
 pub use linear::Linear;
+pub use log_sum_exp::LogSumExp;
 pub use operation::{
     Attributes, Backward, Forward, Keeps, MOST_OPERANDS, MOST_PRODUCTS, Operation, Products, Row, Sink, Spec,
     axes_as_words,
 };
+pub use permute_columns::PermuteColumns;
+pub use ragged::check_offsets;
 pub use reduce::{Reduce, ReduceKind};
 pub use reference::{Array64, Case, Input};
+pub use repeat_rows::RepeatRows;
 pub use reshape::Reshape;
+pub use row_norm::{RowNorm, RowNormKind};
+pub use segment_extreme::{ExtremeKind, SegmentExtreme};
+pub use segment_repeat::SegmentRepeat;
+pub use segment_sum::SegmentSum;
+pub use softmax::{Softmax, SoftmaxKind};
 pub use unary::Unary;
 
 /// All operations.
-pub static TABLE: &[&dyn Operation] = &[&Affine, &Binary, &Columns, &Concatenate, &Linear, &Reduce, &Reshape, &Unary];
+pub static TABLE: &[&dyn Operation] = &[
+    &Affine,
+    &Attention,
+    &Binary,
+    &Columns,
+    &Concatenate,
+    &CouplingAffine,
+    &CouplingSpline,
+    &Dropout,
+    &GatherRows,
+    &GroupNorm,
+    &InverseMatrix,
+    &Linear,
+    &LogSumExp,
+    &PermuteColumns,
+    &Reduce,
+    &RepeatRows,
+    &Reshape,
+    &RowNorm,
+    &SegmentExtreme,
+    &SegmentRepeat,
+    &SegmentSum,
+    &Softmax,
+    &Unary,
+];

@@ -68,6 +68,7 @@ impl Optimizer {
             options: self,
             schedule,
             step: 0,
+            rate_factor: 1.0,
             layout: layout.clone(),
             first: zeros()?,
             second: zeros()?,
@@ -94,6 +95,7 @@ pub struct Adam {
     options: Optimizer,
     schedule: Schedule,
     step: u64,
+    rate_factor: f64,
     layout: Arc<Layout>,
     first: Tensor,
     second: Tensor,
@@ -112,6 +114,8 @@ pub struct AdamState {
     pub first: Vec<f32>,
     /// Second moments, flat.
     pub second: Vec<f32>,
+    /// The factor of the schedule's rate.
+    pub rate_factor: f64,
 }
 
 impl Adam {
@@ -138,7 +142,7 @@ impl Adam {
             Clipping::PerTensor(limit) => self.host.iter_mut().for_each(|s| *s = scale(f64::from(*s).sqrt(), limit)),
         }
         self.clip.write(&self.host)?;
-        let learning_rate = self.schedule.rate(self.step);
+        let learning_rate = self.rate_factor * self.schedule.rate(self.step);
         let Optimizer { beta1, beta2, epsilon, weight_decay, .. } = self.options;
         let power = (self.step + 1).min(i32::MAX as u64) as i32;
         let correction = (1.0 - beta2.powi(power)).sqrt() / (1.0 - beta1.powi(power));
@@ -160,6 +164,16 @@ impl Adam {
         self.step
     }
 
+    /// Moves the schedule past steps that were not taken because their batch was given up.
+    pub fn skip_to(&mut self, step: u64) {
+        self.step = self.step.max(step);
+    }
+
+    /// Multiplies all further learning rates.
+    pub fn scale_rate(&mut self, factor: f64) {
+        self.rate_factor *= factor;
+    }
+
     /// The schedule of the learning rate.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
@@ -167,7 +181,8 @@ impl Adam {
 
     /// The state, copied to the host.
     pub fn state(&self) -> Result<AdamState> {
-        Ok(AdamState { step: self.step, first: self.first.values()?, second: self.second.values()? })
+        let (first, second) = (self.first.values()?, self.second.values()?);
+        Ok(AdamState { step: self.step, first, second, rate_factor: self.rate_factor })
     }
 
     /// Replaces the state by that of an optimizer for the same model.
@@ -183,6 +198,7 @@ impl Adam {
         self.first.write(&state.first)?;
         self.second.write(&state.second)?;
         self.step = state.step;
+        self.rate_factor = state.rate_factor;
         Ok(())
     }
 }

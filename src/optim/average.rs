@@ -48,14 +48,28 @@ impl MovingAverage {
         &self.average
     }
 
+    /// The averaged weights, to be exchanged with others of the same model.
+    pub fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.average
+    }
+
     /// Number of updates.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Replaces the average and the number of updates, from a checkpoint.
-    pub fn restore(&mut self, average: &Parameters, steps: u64) -> Result<()> {
-        self.average.copy_from(average)?;
+    /// Replaces the average (all trainable weights, flat) and the number of updates, from a checkpoint.
+    pub fn restore(&mut self, average: &[f32], steps: u64) -> Result<()> {
+        let flat = self.average.trainable_mut();
+        if flat.shape().elements() != average.len() {
+            let message = format!(
+                "{} values for {} weights; restore the average of the same model",
+                average.len(),
+                flat.shape().elements()
+            );
+            return Err(Error::shape("average", message));
+        }
+        flat.write(average)?;
         self.steps = steps;
         Ok(())
     }

@@ -1,0 +1,154 @@
+//! Inverted dropout (Srivastava et al. 2014): `y = x / (1 − p)` with probability `1 − p`, else 0.
+//!
+//! Whether element `i` is kept is a pure function of the key, so that backward, `dx = dy / (1 − p)` or 0, makes the same mask
+//! again and every device the same decisions: with `w` the word `i mod 4` of Philox 4×32 for the counter
+//! `[⌊i/4⌋ low, ⌊i/4⌋ high, 0, 2]`, the element is kept if `w ≥ ⌊p 2³²⌋`. A dropped element is 0 even if it was NaN.
+
+use crate::device::Kernel;
+use crate::device::cpu::Launch;
+use crate::error::Result;
+use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
+use crate::ops::reference::{Array64, Case, Input};
+use crate::ops::sums::put;
+use crate::random::{Key, philox4x32};
+
+/// Elements per chunk of work; a multiple of the four words of one counter.
+const CHUNK: usize = 4096;
+
+/// The operation `dropout`.
+pub struct Dropout;
+
+/// Which share is dropped, and by which random numbers.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Drops {
+    /// Words below are dropped.
+    pub(super) threshold: u32,
+    /// `1 / (1 − p)`.
+    pub(super) scale: f32,
+    /// The words of the Philox key.
+    pub(super) key: [u32; 2],
+}
+
+impl Drops {
+    /// For a probability below 1, which callers have checked.
+    pub(super) fn new(probability: f64, key: Key) -> Self {
+        let threshold = (probability.clamp(0.0, 1.0) * 4_294_967_296.0) as u32;
+        Drops { threshold, scale: (1.0 / (1.0 - probability)) as f32, key: key.words() }
+    }
+
+    /// Nothing is dropped.
+    pub(super) const NONE: Drops = Drops { threshold: 0, scale: 1.0, key: [0; 2] };
+
+    /// The factor of a random word: 0 or the scale.
+    pub(super) fn factor(&self, word: u32) -> f32 {
+        if word >= self.threshold { self.scale } else { 0.0 }
+    }
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct Arguments {
+    drops: Drops,
+    /// 1 when the kernel adds to its output.
+    accumulate: u32,
+}
+
+static KERNEL: Kernel = Kernel { name: "dropout", cpu };
+static ROW: Row = Row {
+    name: "dropout",
+    formula: "y = x m / (1 - p), m random of 0 and 1",
+    keeps: Keeps::NOTHING,
+    kernels: &[&KERNEL],
+};
+
+impl Dropout {
+    /// The attributes of a probability in `[0, 1)` and a key.
+    pub fn attributes(probability: f64, key: Key) -> Attributes {
+        Attributes::new(Arguments { drops: Drops::new(probability, key), accumulate: 0 })
+    }
+}
+
+impl Operation for Dropout {
+    fn row(&self) -> &'static Row {
+        &ROW
+    }
+
+    fn infer(&self, inputs: &[Spec], _: &Attributes) -> Result<Products> {
+        Ok(Products::one(inputs[0].shape))
+    }
+
+    fn forward(&self, call: &Forward) -> Result<()> {
+        let arguments: Arguments = call.attributes.get();
+        call.device.launch(&KERNEL, &arguments, &[call.inputs[0].slice()], &[call.products[0].slice()])
+    }
+
+    fn backward(&self, call: &Backward) -> Result<()> {
+        let Some(sink) = call.sink(0) else { return Ok(()) };
+        let arguments = Arguments { accumulate: sink.flag(), ..call.attributes.get() };
+        call.device.launch(&KERNEL, &arguments, &[call.gradient()?.slice()], &[sink.tensor.slice()])
+    }
+
+    fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
+        let Arguments { drops, .. } = attributes.get();
+        let kept = |i: usize| words(&drops, i / 4)[i % 4] >= drops.threshold;
+        let share = 1.0 - f64::from(drops.threshold) / 4_294_967_296.0;
+        let f = |(i, x): (usize, &f64)| if kept(i) { x / share } else { 0.0 };
+        vec![Array64::new(inputs[0].shape, inputs[0].values.iter().enumerate().map(f).collect())]
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let case = |n: usize, p: f64| {
+            let attributes = Dropout::attributes(p, Key::new(1).at(n as u64));
+            Case::new(format!("{p} of {n}"), vec![Input::real([n])], attributes)
+        };
+        vec![case(0, 0.5), case(1, 0.5), case(7, 0.3), case(9, 0.0), case(33_001, 0.05), case(4097, 0.9)]
+    }
+}
+
+/// The random words of the elements `4 block .. 4 block + 4`.
+fn words(drops: &Drops, block: usize) -> [u32; 4] {
+    philox4x32(drops.key, [block as u32, (block as u64 >> 32) as u32, 0, 2])
+}
+
+fn cpu(launch: &mut Launch) {
+    let Arguments { drops, accumulate } = launch.arguments();
+    let (x, y) = (launch.input(0), launch.output(0));
+    launch.threads.for_each_chunk(y, CHUNK, |index, y| {
+        let first = index * CHUNK / 4;
+        for (block, (y, x)) in y.chunks_mut(4).zip(x[index * CHUNK..].chunks(4)).enumerate() {
+            for ((y, &x), word) in y.iter_mut().zip(x).zip(words(&drops, first + block)) {
+                put(y, accumulate, if word >= drops.threshold { x * drops.scale } else { 0.0 });
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::tensor::Tensor;
+
+    #[test]
+    fn keeps_the_announced_share_and_the_mean() {
+        let device = Device::cpu();
+        let tape = crate::autodiff::Tape::new(&device);
+        for p in [0.05, 0.5, 0.9] {
+            let ones = tape.constant(Tensor::full(&device, [100_000].into(), 1.0).unwrap());
+            let y = ones.dropout(p, Key::new(5)).value().unwrap().values().unwrap();
+            let share = y.iter().filter(|&&y| y == 0.0).count() as f64 / 1e5;
+            let tolerance = 4.0 * (p * (1.0 - p) / 1e5f64).sqrt();
+            assert!((share - p).abs() < tolerance, "{share} for {p}");
+            assert!(y.iter().all(|&y| y == 0.0 || (f64::from(y) * (1.0 - p) - 1.0).abs() < 1e-6));
+        }
+    }
+
+    #[test]
+    fn probability_one_is_refused() {
+        let device = Device::cpu();
+        let tape = crate::autodiff::Tape::new(&device);
+        let x = tape.values([2], &[1.0, 2.0]);
+        assert!(x.dropout(1.0, Key::new(1)).value().unwrap_err().to_string().contains("below 1"));
+    }
+}

@@ -1,0 +1,101 @@
+//! What the two coupling operations share: the direction, the check of shapes, lanes over elements whose parameters lie
+//! apart in memory, and the two functions that keep parameters in their range, with derivatives.
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::cpu::lanes::Lanes;
+use crate::device::cpu::vector;
+use crate::error::{Error, Result};
+use crate::ops::operation::Spec;
+
+/// Most lanes of a vector.
+pub(super) const MOST_LANES: usize = 16;
+
+/// Which way a bijection is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the data to the latent variables.
+    Forward,
+    /// From the latent variables to the data.
+    Inverse,
+}
+
+impl Direction {
+    /// The word that kernels take.
+    pub(super) fn word(self) -> u32 {
+        u32::from(self == Direction::Inverse)
+    }
+}
+
+/// `x` `[…, n]` and `raw` `[…, per_element · n]` with equal leading axes.
+pub(super) fn check_rows(operation: &str, inputs: &[Spec], per_element: usize) -> Result<()> {
+    if let [x, raw] = inputs {
+        let fits = x.shape.rank() > 0 && x.shape.with_last(per_element * x.shape.last()) == raw.shape;
+        if fits {
+            return Ok(());
+        }
+        let message = format!(
+            "values of shape {} and parameters of shape {}; expected […, n] and […, {per_element} n]",
+            x.shape, raw.shape
+        );
+        return Err(Error::shape(operation, message));
+    }
+    Err(Error::shape(operation, format!("{} operands; expected values and parameters", inputs.len())))
+}
+
+/// Reads one number for each of the first `count` lanes; the other lanes are zero.
+#[inline(always)]
+pub(super) fn read_strided<L: Lanes>(l: L, from: &[f32], count: usize, place: impl Fn(usize) -> usize) -> L::F {
+    let mut buffer = [0.0; MOST_LANES];
+    for (lane, value) in buffer[..count].iter_mut().enumerate() {
+        *value = from[place(lane)];
+    }
+    l.read(&buffer[..L::WIDTH])
+}
+
+/// Writes or adds the first `count` lanes, each to its place.
+#[inline(always)]
+pub(super) fn write_strided<L: Lanes>(
+    l: L,
+    to: &mut [f32],
+    count: usize,
+    add: bool,
+    value: L::F,
+    place: impl Fn(usize) -> usize,
+) {
+    let mut buffer = [0.0; MOST_LANES];
+    l.write(&mut buffer[..L::WIDTH], value);
+    for (lane, &value) in buffer[..count].iter().enumerate() {
+        let to = &mut to[place(lane)];
+        *to = if add { *to + value } else { value };
+    }
+}
+
+/// `asinh a = sign(a) · ln(|a| + √(a² + 1))`, without cancellation near zero and overflow far out, and `1/√(1 + a²)`.
+#[inline(always)]
+pub(super) fn asinh_with_derivative<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
+    let one = l.splat(1.0);
+    let magnitude = l.abs(a);
+    // Above 2³⁰, a² + 1 = a² to working precision, and scaling by 2⁻³² keeps the square finite.
+    let large = l.lt(l.splat(1_073_741_824.0), magnitude);
+    let small = l.select(large, one, magnitude);
+    let root = l.sqrt(l.fma(small, small, one));
+    let near = vector::log1p(l, l.add(small, l.div(l.mul(small, small), l.add(one, root))));
+    let far = l.add(vector::log(l, l.select(large, magnitude, one)), l.splat(std::f32::consts::LN_2));
+    let value = l.select(large, far, near);
+    let derivative = l.div(one, l.select(large, magnitude, root));
+    (l.copysign(value, a), derivative)
+}
+
+/// `softplus(u) = max(u, 0) + ln(1 + e^(−|u|))` and its derivative, the logistic sigmoid. NaN stays NaN.
+#[inline(always)]
+pub(super) fn softplus_with_derivative<L: Lanes>(l: L, u: L::F) -> (L::F, L::F) {
+    let one = l.splat(1.0);
+    let decay = vector::exp(l, l.neg(l.abs(u)));
+    let excess = vector::log1p(l, decay);
+    let positive = l.lt(l.zero(), u);
+    let value = l.select(positive, l.add(u, excess), l.select(l.le(u, l.zero()), excess, u));
+    let derivative = l.div(l.select(positive, one, decay), l.add(one, decay));
+    (value, derivative)
+}

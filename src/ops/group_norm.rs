@@ -1,0 +1,355 @@
+//! Group and batch normalisation: statistics over groups of channels and many rows.
+//!
+//! `x` is seen as `[outer, positions, groups, width]`, the last two making up the channels. Mean `μ` and population variance `v`
+//! are taken over `positions` and `width` and belong to one outer index and group: `y = (x − μ)/√(v + ε) γ + β` with gain `γ` and
+//! shift `β` `[channels]`, both optional.
+//!
+//! * Group normalisation (Wu & He 2018, arXiv:1803.08494): outer is the first axis of `x` `[batch, …, channels]`.
+//! * Batch normalisation in training (Ioffe & Szegedy 2015, arXiv:1502.03167): no outer axis, one channel per group.
+//!
+//! Outputs: `y`, `μ`, `v`, the last two `[outer, groups]`, so that a layer can keep moving statistics. Backward, with
+//! `r = 1/√(v + ε)`, `x̂ = (x − μ) r`, `g = γ dy` and means over the `n` elements of a group:
+//! `dx = r (g − mean(g) − x̂ mean(g x̂)) + dμ/n + 2 dv (x − μ)/n`, `dγ = Σ dy x̂`, `dβ = Σ dy`.
+//! NaN makes its group NaN. Statistics over no element are NaN.
+
+use crate::device::Kernel;
+use crate::device::cpu::Launch;
+use crate::error::{Error, Result};
+use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
+use crate::ops::reference::{Array64, Case, Input};
+use crate::ops::sums::{COLUMNS, put, rows_per_chunk, sum_columns};
+use crate::tensor::{Shape, Tensor};
+
+/// Over what the statistics are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupNormKind {
+    /// Over all rows, for each channel.
+    Batch,
+    /// For each index of the first axis over so many groups of neighbouring channels, and over all axes between.
+    Group(usize),
+}
+
+/// The operation `group_norm`.
+pub struct GroupNorm;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct Arguments {
+    epsilon: f32,
+    /// Number of groups; 0 in the attributes of batch normalisation, where it is the number of channels.
+    groups: u32,
+    /// 1 when there is a gain.
+    gain: u32,
+    /// 1 when there is a shift.
+    shift: u32,
+    outer: u32,
+    positions: u32,
+    /// Channels of a group.
+    width: u32,
+    /// Backward: 1 where the gradient of this output is there (`y`, `μ`, `v`).
+    given: [u32; 3],
+    /// Backward of the parameters: 1 for the gain, 0 for the shift.
+    of_gain: u32,
+    /// 1 when backward adds to its output.
+    accumulate: u32,
+}
+
+static MOMENTS: Kernel = Kernel { name: "group_norm_moments", cpu: moments_cpu };
+static FORWARD: Kernel = Kernel { name: "group_norm", cpu: forward_cpu };
+static BACKWARD_SUMS: Kernel = Kernel { name: "group_norm_backward_sums", cpu: backward_sums_cpu };
+static BACKWARD_INPUT: Kernel = Kernel { name: "group_norm_backward_input", cpu: backward_input_cpu };
+static BACKWARD_PARAMETER: Kernel = Kernel { name: "group_norm_backward_parameter", cpu: backward_parameter_cpu };
+static ROW: Row = Row {
+    name: "group_norm",
+    formula: "y = (x - m) / sqrt(v + e) g + b, m and v over rows and the channels of a group",
+    keeps: Keeps { inputs: 0b011, products: 0b110 },
+    kernels: &[&MOMENTS, &FORWARD, &BACKWARD_SUMS, &BACKWARD_INPUT, &BACKWARD_PARAMETER],
+};
+
+impl GroupNorm {
+    /// The attributes of a kind, ε, and whether gain and shift follow the input, in this order.
+    pub fn attributes(kind: GroupNormKind, epsilon: f64, gain: bool, shift: bool) -> Attributes {
+        let groups = match kind {
+            GroupNormKind::Batch => 0,
+            GroupNormKind::Group(groups) => groups as u32,
+        };
+        let (epsilon, gain, shift) = (epsilon as f32, u32::from(gain), u32::from(shift));
+        Attributes::new(Arguments { epsilon, groups, gain, shift, ..bytemuck::Zeroable::zeroed() })
+    }
+}
+
+fn arguments(attributes: &Attributes, x: Shape) -> Arguments {
+    let arguments: Arguments = attributes.get();
+    let (rows, channels) = (x.rows() as u32, x.last() as u32);
+    match arguments.groups {
+        0 => Arguments { groups: channels, outer: 1, positions: rows, width: 1, ..arguments },
+        groups => {
+            let outer = if x.rank() > 1 { x.axes()[0] as u32 } else { 1 };
+            Arguments { outer, positions: rows / outer.max(1), width: channels / groups, ..arguments }
+        }
+    }
+}
+
+/// Gain and shift among the inputs; a missing one is represented by `x`, which the kernels then do not read.
+fn parameters<'a, T>(arguments: &Arguments, inputs: &[&'a T]) -> (&'a T, &'a T) {
+    let gain = if arguments.gain == 1 { inputs[1] } else { inputs[0] };
+    let shift = if arguments.shift == 1 { inputs[inputs.len() - 1] } else { inputs[0] };
+    (gain, shift)
+}
+
+impl Operation for GroupNorm {
+    fn row(&self) -> &'static Row {
+        &ROW
+    }
+
+    fn infer(&self, inputs: &[Spec], attributes: &Attributes) -> Result<Products> {
+        let (x, arguments) = (inputs[0].shape, arguments(attributes, inputs[0].shape));
+        let fault = |message: String| Err(Error::shape(ROW.name, message));
+        if inputs.len() != 1 + (arguments.gain + arguments.shift) as usize {
+            return fault(format!("{} inputs; expected x, then the gain and the shift announced", inputs.len()));
+        }
+        if x.rank() == 0 {
+            return fault("the input is a single number; give it a last axis of channels".to_string());
+        }
+        let groups = arguments.groups as usize;
+        if groups > 0 && x.last() % groups != 0 {
+            return fault(format!("{groups} groups of {} channels; choose a divisor of the channels", x.last()));
+        }
+        if let Some(odd) = inputs[1..].iter().find(|p| p.shape.axes() != [x.last()]) {
+            return fault(format!("a gain or shift of shape {} for {x}; expected [{}]", odd.shape, x.last()));
+        }
+        let statistics = Shape::from([arguments.outer as usize, groups]);
+        Ok(Products::new(&[x, statistics, statistics], &[]))
+    }
+
+    fn forward(&self, call: &Forward) -> Result<()> {
+        let (x, [y, mean, variance]) = (call.inputs[0], [0, 1, 2].map(|i| call.products[i]));
+        let arguments = arguments(call.attributes, x.shape());
+        let (gain, shift) = parameters(&arguments, call.inputs);
+        call.device.launch(&MOMENTS, &arguments, &[x.slice()], &[mean.slice(), variance.slice()])?;
+        call.device.launch(&FORWARD, &arguments, &[x, mean, variance, gain, shift].map(Tensor::slice), &[y.slice()])
+    }
+
+    fn backward(&self, call: &Backward) -> Result<()> {
+        let (x, mean, variance) = (call.inputs[0], call.products[1], call.products[2]);
+        // The gradient of an output that the loss does not depend on is represented by `x` and not read.
+        let [dy, dmean, dvariance] = [0, 1, 2].map(|i| call.gradients[i].unwrap_or(x));
+        let given = [0, 1, 2].map(|i| u32::from(call.gradients[i].is_some()));
+        let arguments = Arguments { given, ..arguments(call.attributes, x.shape()) };
+        let (gain, _) = parameters(&arguments, call.inputs);
+        if let Some(sink) = call.sink(0) {
+            let arguments = Arguments { accumulate: sink.flag(), ..arguments };
+            let sums = Tensor::uninitialised(call.device, [2, mean.shape().elements()].into())?;
+            let inputs = [x, gain, mean, variance, dy, dmean, dvariance].map(Tensor::slice);
+            call.device.launch(&BACKWARD_SUMS, &arguments, &inputs, &[sums.slice()])?;
+            let inputs = [x, gain, mean, variance, dy, &sums].map(Tensor::slice);
+            call.device.launch(&BACKWARD_INPUT, &arguments, &inputs, &[sink.tensor.slice()])?;
+        }
+        for operand in 1..call.inputs.len() {
+            let Some(sink) = call.sink(operand) else { continue };
+            let of_gain = u32::from(operand == 1 && arguments.gain == 1);
+            let arguments = Arguments { accumulate: sink.flag(), of_gain, ..arguments };
+            let inputs = [x, mean, variance, dy].map(Tensor::slice);
+            call.device.launch(&BACKWARD_PARAMETER, &arguments, &inputs, &[sink.tensor.slice()])?;
+        }
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
+        let (x, a) = (&inputs[0], arguments(attributes, inputs[0].shape));
+        let (gain, shift) = parameters(&a, &inputs.iter().collect::<Vec<_>>());
+        let [outer, positions, groups, width] = [a.outer, a.positions, a.groups, a.width].map(|n| n as usize);
+        let mut y = vec![0.0; x.values.len()];
+        let (mut means, mut variances) = (Vec::new(), Vec::new());
+        for o in 0..outer {
+            for g in 0..groups {
+                let places: Vec<(usize, usize)> = (0..positions)
+                    .flat_map(|p| {
+                        (g * width..(g + 1) * width).map(move |c| (((o * positions) + p) * groups * width + c, c))
+                    })
+                    .collect();
+                let n = places.len() as f64;
+                let mean = places.iter().map(|&(i, _)| x.values[i]).sum::<f64>() / n;
+                let variance = places.iter().map(|&(i, _)| (x.values[i] - mean).powi(2)).sum::<f64>() / n;
+                for (i, c) in places {
+                    let gain = if a.gain == 1 { gain.values[c] } else { 1.0 };
+                    let shift = if a.shift == 1 { shift.values[c] } else { 0.0 };
+                    y[i] = (x.values[i] - mean) / (variance + f64::from(a.epsilon)).sqrt() * gain + shift;
+                }
+                means.push(mean);
+                variances.push(variance);
+            }
+        }
+        let statistics = Shape::from([outer, groups]);
+        vec![Array64::new(x.shape, y), Array64::new(statistics, means), Array64::new(statistics, variances)]
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let case = |kind: GroupNormKind, axes: &[usize], gain: bool, shift: bool| {
+            let shape = Shape::new(axes).unwrap_or(Shape::SCALAR);
+            let mut inputs = vec![Input::real(shape)];
+            inputs.extend((0..u32::from(gain) + u32::from(shift)).map(|_| Input::real([shape.last()])));
+            let label = format!("{kind:?} {shape}, gain {gain}, shift {shift}");
+            Case::new(label, inputs, GroupNorm::attributes(kind, 1e-3, gain, shift)).bound(1e-4)
+        };
+        use GroupNormKind::{Batch, Group};
+        vec![
+            case(Batch, &[3, 1], true, true),
+            case(Batch, &[7, 5], false, false),
+            case(Batch, &[3, 11, 70], true, true),
+            case(Batch, &[301, 33], false, true),
+            case(Group(1), &[0, 3, 4], true, true),
+            case(Group(1), &[1, 1, 2], true, true),
+            case(Group(2), &[3, 5, 4], true, false),
+            case(Group(3), &[2, 3, 3, 6], false, false),
+            case(Group(2), &[5, 37, 70], true, true),
+            case(Group(7), &[4, 7], true, true),
+        ]
+    }
+}
+
+/// Groups that one thread takes: enough for a block of columns.
+fn groups_per_chunk(width: usize) -> usize {
+    (COLUMNS / width.max(1)).max(1)
+}
+
+impl Arguments {
+    fn channels(&self) -> usize {
+        (self.groups * self.width) as usize
+    }
+
+    /// Elements of a group.
+    fn count(&self) -> f32 {
+        self.positions as f32 * self.width as f32
+    }
+
+    /// Adds to `totals` the sums over the elements of neighbouring groups of one outer index, the first of which has the number
+    /// `group`. `term(element, channel, group)` is what is summed.
+    fn sum_groups(&self, outer: usize, group: usize, totals: &mut [f32], term: impl Fn(usize, usize, usize) -> f32) {
+        let (width, positions) = (self.width as usize, self.positions as usize);
+        let columns = group * width..(group + totals.len()) * width;
+        let add = |position: usize, first: usize, sums: &mut [f32]| {
+            let start = (outer * positions + position) * self.channels();
+            for (channel, sum) in (first..).zip(sums) {
+                *sum += term(start + channel, channel, channel / width);
+            }
+        };
+        sum_columns(positions, columns, add, |first, sums| {
+            for (channel, sum) in (first..).zip(sums) {
+                totals[channel / width - group] += sum;
+            }
+        });
+    }
+}
+
+fn moments_cpu(launch: &mut Launch) {
+    let a: Arguments = launch.arguments();
+    let (x, means, variances) = (launch.input(0), launch.output(0), launch.output(1));
+    let (groups, chunk, n) = (a.groups as usize, groups_per_chunk(a.width as usize), a.count());
+    for (outer, (means, variances)) in
+        means.chunks_mut(groups.max(1)).zip(variances.chunks_mut(groups.max(1))).enumerate()
+    {
+        launch.threads.for_each_rows(groups, chunk, [(means, 1), (variances, 1)], |index, [means, variances]| {
+            let first = index * chunk;
+            means.fill(0.0);
+            a.sum_groups(outer, first, means, |i, _, _| x[i]);
+            means.iter_mut().for_each(|mean| *mean /= n);
+            variances.fill(0.0);
+            a.sum_groups(outer, first, variances, |i, _, group| (x[i] - means[group - first]).powi(2));
+            variances.iter_mut().for_each(|variance| *variance /= n);
+        });
+    }
+}
+
+fn forward_cpu(launch: &mut Launch) {
+    let a: Arguments = launch.arguments();
+    let (x, means, variances) = (launch.input(0), launch.input(1), launch.input(2));
+    let (gain, shift, y) = (launch.input(3), launch.input(4), launch.output(0));
+    let (groups, width, channels) = (a.groups as usize, a.width as usize, a.channels().max(1));
+    let chunk = rows_per_chunk(channels);
+    launch.threads.for_each_chunk(y, chunk * channels, |index, y| {
+        for (y, row) in y.chunks_mut(channels).zip(index * chunk..) {
+            let (x, outer) = (&x[row * channels..], row / a.positions as usize);
+            for (channel, (y, x)) in y.iter_mut().zip(x).enumerate() {
+                let group = outer * groups + channel / width;
+                let gain = if a.gain == 1 { gain[channel] } else { 1.0 };
+                let shift = if a.shift == 1 { shift[channel] } else { 0.0 };
+                *y = (x - means[group]) / (variances[group] + a.epsilon).sqrt() * gain + shift;
+            }
+        }
+    });
+}
+
+/// Writes, for each group, `mean(g)` and `mean(g x̂)`, lowered by what makes the gradients of the statistics appear in the
+/// formula of `dx`: `dμ/(n r)` and `2 dv/(n r²)`.
+fn backward_sums_cpu(launch: &mut Launch) {
+    let a: Arguments = launch.arguments();
+    let [x, gain, means, variances] = [0, 1, 2, 3].map(|i| launch.input(i));
+    let [dy, dmeans, dvariances] = [4, 5, 6].map(|i| launch.input(i));
+    let (levels, along) = launch.output(0).split_at_mut(means.len());
+    let (groups, chunk, n) = (a.groups as usize, groups_per_chunk(a.width as usize), a.count());
+    for (outer, (levels, along)) in levels.chunks_mut(groups.max(1)).zip(along.chunks_mut(groups.max(1))).enumerate() {
+        launch.threads.for_each_rows(groups, chunk, [(levels, 1), (along, 1)], |index, [levels, along]| {
+            let first = index * chunk;
+            levels.fill(0.0);
+            along.fill(0.0);
+            if a.given[0] == 1 {
+                let g = |i: usize, channel: usize| if a.gain == 1 { dy[i] * gain[channel] } else { dy[i] };
+                a.sum_groups(outer, first, levels, |i, channel, _| g(i, channel));
+                a.sum_groups(outer, first, along, |i, channel, group| {
+                    let at = outer * groups + group;
+                    g(i, channel) * (x[i] - means[at]) / (variances[at] + a.epsilon).sqrt()
+                });
+            }
+            for (at, (level, along)) in (outer * groups + first..).zip(levels.iter_mut().zip(along)) {
+                let deviation = (variances[at] + a.epsilon).sqrt();
+                let dmean = if a.given[1] == 1 { dmeans[at] } else { 0.0 };
+                let dvariance = if a.given[2] == 1 { dvariances[at] } else { 0.0 };
+                *level = (*level - dmean * deviation) / n;
+                *along = (*along - 2.0 * dvariance * deviation * deviation) / n;
+            }
+        });
+    }
+}
+
+fn backward_input_cpu(launch: &mut Launch) {
+    let a: Arguments = launch.arguments();
+    let [x, gain, means, variances] = [0, 1, 2, 3].map(|i| launch.input(i));
+    let (dy, (levels, along), dx) = (launch.input(4), launch.input(5).split_at(means.len()), launch.output(0));
+    let (groups, width, channels) = (a.groups as usize, a.width as usize, a.channels().max(1));
+    let chunk = rows_per_chunk(channels);
+    launch.threads.for_each_chunk(dx, chunk * channels, |index, dx| {
+        for (dx, row) in dx.chunks_mut(channels).zip(index * chunk..) {
+            let (start, outer) = (row * channels, row / a.positions as usize);
+            for (channel, dx) in dx.iter_mut().enumerate() {
+                let group = outer * groups + channel / width;
+                let r = 1.0 / (variances[group] + a.epsilon).sqrt();
+                let gain = if a.gain == 1 { gain[channel] } else { 1.0 };
+                let g = if a.given[0] == 1 { gain * dy[start + channel] } else { 0.0 };
+                let scaled = (x[start + channel] - means[group]) * r;
+                put(dx, a.accumulate, r * (g - levels[group] - scaled * along[group]));
+            }
+        }
+    });
+}
+
+fn backward_parameter_cpu(launch: &mut Launch) {
+    let a: Arguments = launch.arguments();
+    let (x, means, variances, dy) = (launch.input(0), launch.input(1), launch.input(2), launch.input(3));
+    let (out, groups, width, channels) = (launch.output(0), a.groups as usize, a.width as usize, a.channels());
+    let rows = if a.given[0] == 1 { (a.outer * a.positions) as usize } else { 0 };
+    launch.threads.for_each_chunk(out, COLUMNS, |index, out| {
+        let add = |row: usize, first: usize, sums: &mut [f32]| {
+            let outer = row / a.positions as usize;
+            for (channel, sum) in (first..).zip(sums) {
+                let (group, i) = (outer * groups + channel / width, row * channels + channel);
+                let scaled = || (x[i] - means[group]) / (variances[group] + a.epsilon).sqrt();
+                *sum += if a.of_gain == 1 { dy[i] * scaled() } else { dy[i] };
+            }
+        };
+        let start = index * COLUMNS;
+        sum_columns(rows, start..start + out.len(), add, |first, sums| {
+            out[first - start..].iter_mut().zip(sums).for_each(|(out, &sum)| put(out, a.accumulate, sum));
+        });
+    });
+}

@@ -1,0 +1,77 @@
+//! How to fit.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::optim::Optimizer;
+
+/// Options of a fit.
+///
+/// ```
+/// use ferroflow::workflow::Fit;
+/// let short = Fit { epochs: 15, batches_per_epoch: 200, ..Fit::default() };
+/// assert_eq!(short.batch_size, 32);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fit {
+    /// Passes over the data, or groups of batches when simulating online.
+    pub epochs: usize,
+    /// Batches of an epoch when simulating online; offline it follows from the data.
+    pub batches_per_epoch: usize,
+    /// Data sets in a batch.
+    pub batch_size: usize,
+    /// Peak of the learning rate.
+    pub learning_rate: f64,
+    /// The optimizer; by default Adam online and AdamW offline, clipped to a common norm of 1.5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+    /// Decay of the moving average of the weights that validation and the final model use; none uses the weights as
+    /// they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
+    /// Stop when the validation loss has not improved for this many epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// Keep the weights of the epoch with the smallest validation loss (if there are validation data).
+    pub keep_best: bool,
+}
+
+/// Steps that the default moving average looks back over.
+const AVERAGE: f64 = 0.99;
+
+impl Default for Fit {
+    fn default() -> Self {
+        Fit {
+            epochs: 100,
+            batches_per_epoch: 100,
+            batch_size: 32,
+            learning_rate: 5e-4,
+            optimizer: None,
+            average: Some(AVERAGE),
+            patience: None,
+            keep_best: true,
+        }
+    }
+}
+
+impl Fit {
+    /// Checks all ranges.
+    pub fn check(&self) -> Result<()> {
+        for (name, value) in
+            [("epochs", self.epochs), ("batches_per_epoch", self.batches_per_epoch), ("batch_size", self.batch_size)]
+        {
+            if value == 0 {
+                return Err(Error::argument(name, "0 was given; give at least 1"));
+            }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            let message = format!("{} was given; give a positive number, such as 0.0005", self.learning_rate);
+            return Err(Error::argument("learning_rate", message));
+        }
+        if self.patience == Some(0) {
+            return Err(Error::argument("patience", "0 was given; give at least 1 epoch, or leave it out"));
+        }
+        Ok(())
+    }
+}

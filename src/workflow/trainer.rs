@@ -1,0 +1,356 @@
+//! The training loop.
+//!
+//! A step is a pure function of the weights, the state of the optimizer, the moments of the standardisation, and the
+//! number of the step; the loop can stop at the end of any epoch and go on from a [`Checkpoint`] with the same bits.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::callback::{Callback, Control, EpochRecord, StepRecord};
+use super::checkpoint::{Checkpoint, Resume};
+use super::fit::Fit;
+use super::history::{Event, History};
+use crate::adapters::{Adapter, Strictness};
+use crate::approximators::{Batch, StepOutcome, Trainable};
+use crate::data::{Dataset, Prefetch, Record};
+use crate::error::{Error, Result};
+use crate::optim::{Adam, MovingAverage, Optimizer, Schedule};
+use crate::parameters::Parameters;
+use crate::random::Key;
+
+/// How often training may go back to the last good state before it gives up.
+const MOST_RETURNS: usize = 5;
+/// What the learning rate is multiplied by when it does.
+const RATE_AFTER_RETURN: f64 = 0.5;
+/// Batches that wait while one trains.
+const PREFETCHED: usize = 2;
+
+/// The training loop of one approximator on one source of batches.
+pub struct Trainer<'a, A: Trainable> {
+    approximator: &'a mut A,
+    adapter: Arc<Mutex<Adapter>>,
+    dataset: Arc<dyn Dataset>,
+    validation: Option<Record>,
+    fit: Fit,
+    key: Key,
+    threads: usize,
+    callbacks: Vec<&'a mut dyn Callback>,
+    optimizer: Adam,
+    average: Option<MovingAverage>,
+    best: Option<Parameters>,
+    state: State,
+}
+
+/// Where the loop stands.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct State {
+    /// Epochs that are complete.
+    pub(super) epoch: usize,
+    /// Smallest validation loss so far and its epoch.
+    pub(super) best: Option<(f64, usize)>,
+    /// How often training went back.
+    pub(super) returns: usize,
+    /// True when nothing is left to do.
+    pub(super) complete: bool,
+    pub(super) history: History,
+}
+
+/// What training goes back to.
+struct Good {
+    weights: Parameters,
+    optimizer: crate::optim::AdamState,
+    average: Option<(Vec<f32>, u64)>,
+}
+
+impl<'a, A: Trainable> Trainer<'a, A> {
+    /// A loop over all epochs of a fit. `defaults` is the optimizer when the fit names none.
+    pub fn new(
+        approximator: &'a mut A,
+        adapter: Adapter,
+        dataset: Arc<dyn Dataset>,
+        fit: Fit,
+        defaults: Optimizer,
+        key: Key,
+    ) -> Result<Self> {
+        fit.check()?;
+        let steps = fit.epochs as u64 * dataset.batches_per_epoch() as u64;
+        let schedule = Schedule::for_training(fit.learning_rate, steps);
+        let optimizer = fit.optimizer.unwrap_or(defaults).build(schedule, approximator.parameters())?;
+        let average = match fit.average {
+            Some(decay) => Some(MovingAverage::new(decay, approximator.parameters())?),
+            None => None,
+        };
+        let mut state = State::default();
+        state.history.reserve(steps, fit.epochs);
+        Ok(Trainer {
+            adapter: Arc::new(Mutex::new(adapter)),
+            validation: None,
+            threads: 1,
+            callbacks: Vec::new(),
+            approximator,
+            dataset,
+            fit,
+            key,
+            optimizer,
+            average,
+            best: None,
+            state,
+        })
+    }
+
+    /// Data whose loss is computed after each epoch, before the adapter.
+    pub fn validation(mut self, data: Option<Record>) -> Self {
+        self.validation = data;
+        self
+    }
+
+    /// With more than one thread the next batches are made while the present one trains.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Adds a watcher.
+    pub fn callback(mut self, callback: &'a mut dyn Callback) -> Self {
+        self.callbacks.push(callback);
+        self
+    }
+
+    /// Goes on from a checkpoint of the same fit.
+    pub fn resume(mut self, checkpoint: &Checkpoint) -> Result<Self> {
+        *lock(&self.adapter) = checkpoint.adapter.clone();
+        *self.approximator.standardizer_mut() = checkpoint.standardizer.clone();
+        let parameters = self.approximator.parameters_mut();
+        checkpoint.weights.iter().try_for_each(|(name, array)| parameters.set(name, array))?;
+        if let Some(Resume { weights, average, best, optimizer }) = &checkpoint.resume {
+            if *best {
+                self.best = Some(parameters.duplicate()?);
+            }
+            write_flat(parameters, weights)?;
+            self.optimizer.restore(optimizer)?;
+            match (&mut self.average, average) {
+                (None, None) => {}
+                (Some(own), Some((weights, updates))) => own.restore(weights, *updates)?,
+                _ => {
+                    return Err(Error::argument(
+                        "average",
+                        "was switched on or off since the checkpoint; resume with the same options",
+                    ));
+                }
+            }
+        }
+        self.state = checkpoint.state.clone();
+        let steps = self.fit.epochs as u64 * self.dataset.batches_per_epoch() as u64;
+        self.state.history.reserve(steps, self.fit.epochs);
+        Ok(self)
+    }
+
+    /// Runs the epochs that are left. `save` is called with a checkpoint before the first step, after each epoch and at the
+    /// end; the approximator then holds the final weights, which are also those of the last checkpoint.
+    pub fn run(mut self, mut save: impl FnMut(&Checkpoint) -> Result<()>) -> Result<(History, Adapter)> {
+        let began = Instant::now();
+        let before = self.state.history.seconds();
+        if self.state.epoch == 0 {
+            save(&self.checkpoint()?)?;
+        }
+        let trained = !self.state.complete;
+        while !self.state.complete {
+            let control = self.epoch(|| before + began.elapsed().as_secs_f64())?;
+            self.state.complete = control == Control::Stop || self.state.epoch >= self.fit.epochs;
+            if !self.state.complete {
+                save(&self.checkpoint()?)?;
+            }
+        }
+        lock(&self.adapter).freeze();
+        if trained {
+            save(&self.checkpoint()?)?;
+            match self.best.take() {
+                Some(best) => self.approximator.parameters_mut().copy_from(&best)?,
+                None => self.swap_average(),
+            }
+        }
+        let adapter = lock(&self.adapter).clone();
+        Ok((self.state.history, adapter))
+    }
+
+    fn epoch(&mut self, seconds: impl Fn() -> f64) -> Result<Control> {
+        let batches = self.dataset.batches_per_epoch() as u64;
+        let epoch = self.state.epoch;
+        let first = epoch as u64 * batches;
+        let adapter = self.adapter.clone();
+        let key = self.key.fork("adapter");
+        let mut steps = first..;
+        let adapt = move |record: Record| -> Result<Batch> {
+            let pass = Strictness::Strict.with_key(key.at(steps.next().unwrap_or_default()));
+            Batch::from_record(&lock(&adapter).forward_learning(&record, pass)?)
+        };
+        let depth = if self.threads > 1 { PREFETCHED } else { 0 };
+        let prefetch = Prefetch::batches(self.dataset.clone(), first..first + batches, depth, adapt)?;
+        let good = self.good()?;
+        let (mut sum, mut count) = (0.0, 0usize);
+        for (step, batch) in (first..).zip(prefetch) {
+            let batch = batch?;
+            let key = self.key.fork("train").at(step);
+            let StepOutcome { loss, report } = match self.approximator.train_step(&batch, &mut self.optimizer, key) {
+                Ok(outcome) => outcome,
+                Err(error @ Error::NotFinite { .. }) => {
+                    self.go_back(&good, step, error)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(average) = &mut self.average {
+                average.update(self.approximator.parameters())?;
+            }
+            sum += loss * batch.datasets as f64;
+            count += batch.datasets;
+            let record = StepRecord {
+                step,
+                epoch,
+                steps: self.fit.epochs as u64 * batches,
+                loss,
+                learning_rate: report.learning_rate,
+                gradient_norm: report.gradient_norm,
+                seconds: seconds(),
+                datasets: batch.datasets,
+            };
+            self.state.history.step(&record);
+            for callback in &mut self.callbacks {
+                if callback.on_step(&record)? == Control::Stop {
+                    self.state.epoch += 1;
+                    return Ok(Control::Stop);
+                }
+            }
+        }
+        self.end_of_epoch(sum / count.max(1) as f64)
+    }
+
+    fn end_of_epoch(&mut self, loss: f64) -> Result<Control> {
+        let epoch = self.state.epoch;
+        let validation_loss = self.validation_loss()?;
+        let record = EpochRecord { epoch, epochs: self.fit.epochs, loss, validation_loss };
+        self.state.history.epoch(&record);
+        self.state.epoch += 1;
+        let mut control = Control::Continue;
+        if let Some(loss) = validation_loss {
+            if self.state.best.is_none_or(|(smallest, _)| loss < smallest) {
+                self.state.best = Some((loss, epoch));
+                if self.fit.keep_best {
+                    self.best = Some(self.deployed().duplicate()?);
+                }
+            }
+            let waited = epoch - self.state.best.map_or(epoch, |(_, epoch)| epoch);
+            if self.fit.patience.is_some_and(|patience| waited >= patience) {
+                self.event(format!(
+                    "stopped after epoch {epoch}: the validation loss has not improved for {waited} epochs"
+                ));
+                control = Control::Stop;
+            }
+        }
+        for callback in &mut self.callbacks {
+            if callback.on_epoch(&record)? == Control::Stop {
+                control = Control::Stop;
+            }
+        }
+        Ok(control)
+    }
+
+    /// The weights that validation and the final model use: averaged if there is an average.
+    fn deployed(&self) -> &Parameters {
+        self.average.as_ref().map_or(self.approximator.parameters(), MovingAverage::parameters)
+    }
+
+    fn validation_loss(&mut self) -> Result<Option<f64>> {
+        let Some(data) = &self.validation else { return Ok(None) };
+        let batch = Batch::from_record(
+            &lock(&self.adapter).forward(data, Strictness::Strict.with_key(self.key.fork("validation")))?,
+        )?;
+        self.swap_average();
+        let loss = self.approximator.loss(&batch);
+        self.swap_average();
+        loss.map(Some)
+    }
+
+    /// Exchanges the weights of the approximator with the averaged ones.
+    fn swap_average(&mut self) {
+        if let Some(average) = &mut self.average {
+            std::mem::swap(average.parameters_mut(), self.approximator.parameters_mut());
+        }
+    }
+
+    fn good(&self) -> Result<Good> {
+        let average = match &self.average {
+            Some(average) => Some((average.parameters().trainable().values()?, average.steps())),
+            None => None,
+        };
+        Ok(Good { weights: self.approximator.parameters().duplicate()?, optimizer: self.optimizer.state()?, average })
+    }
+
+    fn go_back(&mut self, good: &Good, step: u64, error: Error) -> Result<()> {
+        self.state.returns += 1;
+        if self.state.returns > MOST_RETURNS {
+            return Err(Error::not_finite(
+                "training",
+                format!(
+                    "values that are not finite came up {} times, last at step {step} ({error}); lower --learning-rate, or look for extreme simulations and constrain the parameters",
+                    self.state.returns
+                ),
+            ));
+        }
+        self.approximator.parameters_mut().copy_from(&good.weights)?;
+        let factor = self.optimizer.state()?.rate_factor;
+        self.optimizer.restore(&good.optimizer)?;
+        self.optimizer.scale_rate(RATE_AFTER_RETURN * factor / good.optimizer.rate_factor);
+        self.optimizer.skip_to(step + 1);
+        if let (Some(average), Some((weights, steps))) = (&mut self.average, &good.average) {
+            average.restore(weights, *steps)?;
+        }
+        self.event(format!(
+            "step {step}: {error}; went back to the weights at the start of the epoch and halved the learning rate"
+        ));
+        Ok(())
+    }
+
+    fn event(&mut self, message: String) {
+        for callback in &mut self.callbacks {
+            callback.on_event(&message);
+        }
+        self.state.history.event(Event { step: self.optimizer.steps(), message });
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint> {
+        let resume = match self.state.complete {
+            true => None,
+            false => Some(Resume::new(
+                self.approximator.parameters(),
+                self.average.as_ref(),
+                self.best.is_some(),
+                &self.optimizer,
+            )?),
+        };
+        Ok(Checkpoint {
+            weights: self.best.as_ref().unwrap_or_else(|| self.deployed()).export()?,
+            standardizer: self.approximator.standardizer().clone(),
+            adapter: lock(&self.adapter).clone(),
+            state: self.state.clone(),
+            resume,
+        })
+    }
+}
+
+fn write_flat(parameters: &mut Parameters, weights: &[f32]) -> Result<()> {
+    let flat = parameters.trainable_mut();
+    if flat.shape().elements() != weights.len() {
+        let message = format!(
+            "the checkpoint holds {} weights, the model {}; resume with the same networks",
+            weights.len(),
+            flat.shape().elements()
+        );
+        return Err(Error::shape("resume", message));
+    }
+    flat.write(weights)
+}
+
+fn lock(adapter: &Mutex<Adapter>) -> std::sync::MutexGuard<'_, Adapter> {
+    adapter.lock().unwrap_or_else(PoisonError::into_inner)
+}
