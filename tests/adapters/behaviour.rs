@@ -16,7 +16,8 @@ fn broadcast_examples() {
         }
         record
     };
-    let cases: [(&[usize], &[usize], Expand, Vec<isize>, &[usize]); 5] = [
+    type Case = (&'static [usize], &'static [usize], Expand, Vec<isize>, &'static [usize]);
+    let cases: [Case; 5] = [
         (&[1], &[2, 3], Expand::Left, vec![-1], &[2, 1]),
         (&[1], &[2, 3], Expand::Left, vec![], &[2, 3]),
         (&[2, 3], &[2, 2, 3], Expand::At(1.into()), vec![-1], &[2, 2, 3]),

@@ -1,5 +1,6 @@
 //! One harness per kind of golden network case.
 
+pub mod adapters;
 mod elementary;
 mod mlp;
 mod optimiser;
