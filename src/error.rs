@@ -131,3 +131,46 @@ impl Error {
         })
     }
 }
+
+/// The candidate that is nearest to a name, if it is near enough to be what was meant.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = candidates.into_iter().map(|candidate| (edit_distance(candidate, name), candidate));
+    let (distance, candidate) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= (candidate.chars().count() / 3).max(1)).then_some(candidate)
+}
+
+/// Number of letters to insert, delete or replace (Levenshtein 1966); letter case and `_` for `-` do not count.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let letters = |s: &str| s.to_lowercase().replace('_', "-").chars().collect::<Vec<_>>();
+    let (a, b) = (letters(a), letters(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_distances() {
+        for (a, b, distance) in [("kitten", "sitting", 3), ("", "abc", 3), ("two_moons", "Two-Moons", 0)] {
+            assert_eq!(edit_distance(a, b), distance, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn far_names_are_not_suggested() {
+        assert_eq!(nearest("betta", ["beta", "sigma"]), Some("beta"));
+        assert_eq!(nearest("X", ["x", "y"]), Some("x"));
+        assert_eq!(nearest("temperature", ["beta", "sigma"]), None);
+        assert_eq!(nearest("x", []), None);
+    }
+}

@@ -185,8 +185,21 @@ impl BuiltContinuousApproximator {
     ///
     /// Draw `k` of data set `i` is a function of the key, `i` and `first_draw + k` alone.
     pub fn sample(&self, conditions: &Batch, draws: usize, first_draw: u64, key: Key) -> Result<Vec<f64>> {
+        self.sample_block(conditions, 0, draws, first_draw, key)
+    }
+
+    /// As [`sample`](Self::sample) for data sets that are the `first_dataset`-th and following of a larger request.
+    pub fn sample_block(
+        &self,
+        conditions: &Batch,
+        first_dataset: usize,
+        draws: usize,
+        first_draw: u64,
+        key: Key,
+    ) -> Result<Vec<f64>> {
         let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
-            self.inference.base_draws(key.at(dataset as u64), first_draw + draw as u64, count, out)
+            let key = key.at((first_dataset + dataset) as u64);
+            self.inference.base_draws(&self.parameters, key, first_draw + draw as u64, count, out)
         };
         self.sample_from(conditions, draws, base)
     }
@@ -197,7 +210,7 @@ impl BuiltContinuousApproximator {
         &self,
         conditions: &Batch,
         draws: usize,
-        base: impl Fn(usize, usize, usize, &mut Vec<f32>),
+        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Vec<f64>> {
         let (d, c) = (self.dimensions.inference_variables, self.condition_dimension());
         let condition = self.conditions(conditions)?;
@@ -225,7 +238,7 @@ impl BuiltContinuousApproximator {
             while pair < end {
                 let (dataset, draw) = (pair / draws, pair % draws);
                 let count = (draws - draw).min(end - pair);
-                base(dataset, draw, count, &mut latent);
+                base(dataset, draw, count, &mut latent)?;
                 owners.extend(std::iter::repeat_n((dataset - first) as u32, count));
                 pair += count;
             }

@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 /// Arrays of the training state bear this prefix.
 const TRAINING: &str = "training.";
 
-/// A variable of the user's data: its name and the axes of one data set's value.
+/// A variable of the user's data: its name and its shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VariableInfo {
@@ -30,6 +30,8 @@ pub struct VariableInfo {
     pub name: String,
     /// Number of values per data set, or per element of a set.
     pub dimension: usize,
+    /// Number of axes of its array, those of the data sets and of a set's elements included.
+    pub axes: usize,
 }
 
 /// How the model came about.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
 use super::summary::{BuiltSummaryNetwork, DeepSet, SummaryNetwork};
-use crate::error::Result;
+use crate::error::{Error, Result, nearest};
 use crate::parameters::Builder;
 use crate::random::Key;
 
@@ -34,6 +34,14 @@ pub enum SummaryChoice {
 }
 
 impl InferenceChoice {
+    /// The names that files and the command line take.
+    pub const NAMES: &[&str] = &["coupling-flow"];
+
+    /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
+    pub fn named(name: &str) -> Result<Self> {
+        named("inference network", name, Self::NAMES)
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         self.network().name()
@@ -59,6 +67,14 @@ impl InferenceChoice {
 }
 
 impl SummaryChoice {
+    /// The names that files and the command line take.
+    pub const NAMES: &[&str] = &["deep-set"];
+
+    /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
+    pub fn named(name: &str) -> Result<Self> {
+        named("summary network", name, Self::NAMES)
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         self.network().name()
@@ -75,6 +91,15 @@ impl SummaryChoice {
             SummaryChoice::Custom(network) => &**network,
         }
     }
+}
+
+fn named<T: serde::de::DeserializeOwned>(what: &str, name: &str, names: &[&str]) -> Result<T> {
+    let choice =
+        names.contains(&name).then(|| serde_json::from_value(serde_json::json!({ "kind": name })).ok()).flatten();
+    choice.ok_or_else(|| {
+        let hint = nearest(name, names.iter().copied()).map(|n| format!("did you mean {n}? ")).unwrap_or_default();
+        Error::argument(what, format!("'{name}' is unknown; {hint}the names are: {}", names.join(", ")))
+    })
 }
 
 impl Default for InferenceChoice {
@@ -116,5 +141,22 @@ impl std::fmt::Debug for InferenceChoice {
 impl std::fmt::Debug for SummaryChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "summary network {}", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_names_a_network() {
+        for name in InferenceChoice::NAMES {
+            assert_eq!(InferenceChoice::named(name).unwrap().name(), *name);
+        }
+        for name in SummaryChoice::NAMES {
+            assert_eq!(SummaryChoice::named(name).unwrap().name(), *name);
+        }
+        let message = SummaryChoice::named("deepset").unwrap_err().to_string();
+        assert!(message.contains("did you mean deep-set?"), "{message}");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::blocks::DrawBlocks;
 use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::fit::Fit;
@@ -67,6 +68,12 @@ impl WorkflowBuilder {
     /// The variables that are standardised while training; the inference variables by default.
     pub fn standardize(mut self, variables: impl IntoIterator<Item = Variable>) -> Self {
         self.approximator.standardize = variables.into_iter().collect();
+        self
+    }
+
+    /// Networks and standardisation together.
+    pub fn approximator(mut self, approximator: ContinuousApproximator) -> Self {
+        self.approximator = approximator;
         self
     }
 
@@ -205,11 +212,27 @@ impl BasicWorkflow {
         self.simulate_as(count, "fresh")
     }
 
-    fn simulate_as(&self, count: usize, purpose: &str) -> Result<Record> {
+    pub(super) fn simulate_as(&self, count: usize, purpose: &str) -> Result<Record> {
         let simulator = self.simulator.as_ref().ok_or_else(|| {
             Error::argument("simulator", "this workflow has none; build it with BasicWorkflow::new, or give the data")
         })?;
         simulator.sample(&Request::new(count, self.key().fork(purpose)).pool(&self.pool))
+    }
+
+    /// Gives the networks their weights before the first fit, for data such as `example`: then they can be looked at. The fit
+    /// does it when it was not done before.
+    pub fn initialise(&mut self, example: &Record) -> Result<()> {
+        self.prepare_for(example)
+    }
+
+    /// A folder in which each epoch of later fits leaves a complete `model.safetensors` and `history.csv`.
+    pub fn set_checkpoints(&mut self, folder: impl Into<PathBuf>) {
+        self.folder = Some(folder.into());
+    }
+
+    /// Takes over the losses of an earlier fit, for pictures of a model that was loaded.
+    pub fn set_history(&mut self, history: History) {
+        self.history = history;
     }
 
     /// Trains on fresh simulations in every step.
@@ -291,10 +314,13 @@ impl BasicWorkflow {
 
     /// Learns widths from the first batch and gives the networks their weights, unless they have them already.
     fn prepare(&mut self, dataset: &dyn Dataset) -> Result<()> {
-        let example = dataset.batch(0)?;
+        self.prepare_for(&dataset.batch(0)?)
+    }
+
+    fn prepare_for(&mut self, example: &Record) -> Result<()> {
         let mut adapter = self.adapter.clone();
         let pass = Strictness::Strict.with_key(self.key().fork("adapter").at(0));
-        let adapted = adapter.forward_learning(&example, pass)?;
+        let adapted = adapter.forward_learning(example, pass)?;
         let batch = Batch::from_record(&adapted)?;
         let dimensions = Dimensions::of(&batch)?;
         match &self.built {
@@ -309,7 +335,7 @@ impl BasicWorkflow {
             None => {
                 self.built = Some(self.config.build(dimensions, &self.device, self.key())?);
                 self.dimensions = Some(dimensions);
-                self.variables = describe_variables(&adapter, &example)?;
+                self.variables = describe_variables(&adapter, example)?;
             }
         }
         Ok(())
@@ -334,8 +360,9 @@ impl BasicWorkflow {
             weights: checkpoint.weights.clone(),
             training_state: checkpoint.training_state()?,
         };
-        file.save(&folder.join("model.safetensors"))?;
-        checkpoint.history().write_csv(&folder.join("history.csv"))
+        // The history first: a run that is killed in between resumes from the older model and writes the same lines again.
+        checkpoint.history().write_csv(&folder.join("history.csv"))?;
+        file.save(&folder.join("model.safetensors"))
     }
 
     fn header(&self, adapter: Adapter, standardizer: crate::approximators::Standardizer) -> Result<Header> {
@@ -365,6 +392,21 @@ impl BasicWorkflow {
     /// The trained approximator; an error before the first fit.
     pub fn approximator(&self) -> Result<&BuiltContinuousApproximator> {
         self.built.as_ref().ok_or_else(untrained)
+    }
+
+    /// The simulator, if there is one.
+    pub fn simulator(&self) -> Option<&dyn Simulator> {
+        self.simulator.as_deref()
+    }
+
+    /// Configuration of networks and standardisation.
+    pub fn configuration(&self) -> &ContinuousApproximator {
+        &self.config
+    }
+
+    /// The seed of everything random.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The adapter with what it has learned.
@@ -401,18 +443,53 @@ impl BasicWorkflow {
     /// As [`sample`](Self::sample), with the number of the first draw and a seed of its own. Draw `k` of data set `i` is a
     /// function of the seed, `i` and `k` alone.
     pub fn sample_from(&self, observed: &Record, draws: usize, first_draw: u64, seed: u64) -> Result<Record> {
+        self.sample_watched(observed, draws, first_draw, seed, &mut |_| {})
+    }
+
+    /// As [`sample_from`](Self::sample_from); `watch` is told now and then how many draws, of all data sets together, are
+    /// done. Beside the result little memory is needed: the draws are made in blocks.
+    pub fn sample_watched(
+        &self,
+        observed: &Record,
+        draws: usize,
+        first_draw: u64,
+        seed: u64,
+        watch: &mut dyn FnMut(usize),
+    ) -> Result<Record> {
         let built = self.approximator()?;
         if draws == 0 {
             return Err(Error::argument("draws", "0 was given; ask for at least 1"));
         }
-        let batch = self.adapted(observed, false)?;
+        if first_draw.checked_add(draws as u64).is_none() {
+            return Err(Error::argument(
+                "first_draw",
+                format!("{first_draw} and {draws} more draws exceed 2^64; use a smaller number"),
+            ));
+        }
+        for VariableInfo { name, .. } in &self.variables.1 {
+            observed.column(name)?;
+        }
+        let datasets = observed.datasets()?.unwrap_or(1);
+        if datasets == 0 {
+            return Err(Error::value("data", "there is no data set; give at least one"));
+        }
         let key = Key::new(seed).fork("sample");
-        let values = built.sample(&batch, draws, first_draw, key)?;
         let width = built.dimensions().inference_variables;
-        let array = Array::new([batch.datasets, draws, width], Values::F64(values))?;
-        let mut record = Record::new();
-        record.insert("inference_variables", Column::dense(array));
-        self.adapter.inverse(&record, Strictness::Lenient)
+        let mut blocks = DrawBlocks::new(datasets, draws);
+        while let Some(block) = blocks.next_block() {
+            let part = match block.datasets.len() == datasets {
+                true => self.adapted(observed, false)?,
+                false => self.adapted(&observed.select(&block.datasets.clone().collect::<Vec<_>>())?, false)?,
+            };
+            let (count, first) = (block.draws.len(), first_draw + block.draws.start as u64);
+            let values = built.sample_block(&part, block.datasets.start, count, first, key)?;
+            let array = Array::new([part.datasets, count, width], Values::F64(values))?;
+            let mut record = Record::new();
+            record.insert("inference_variables", Column::dense(array));
+            blocks.put(&block, self.adapter.inverse(&record, Strictness::Lenient)?)?;
+            watch(block.datasets.start * draws + block.datasets.len() * block.draws.end);
+        }
+        blocks.finish()
     }
 
     /// Log posterior density of each data set's parameters on their original scale, `[datasets]`.
@@ -455,16 +532,25 @@ fn untrained() -> Error {
 fn describe_variables(adapter: &Adapter, example: &Record) -> Result<(Vec<VariableInfo>, Vec<VariableInfo>)> {
     let (mut parameters, mut data) = (Vec::new(), Vec::new());
     for row in adapter.describe(example)?.variables {
-        let info = |name: &str| -> Result<VariableInfo> {
-            let column = example.column(name)?;
-            let dimension = column.array.shape().iter().skip(usize::from(!column.shared)).product();
-            Ok(VariableInfo { name: name.to_string(), dimension })
-        };
         match row.role {
-            Role::InferenceVariables => parameters.push(info(&row.name)?),
-            Role::InferenceConditions | Role::SummaryVariables => data.push(info(&row.name)?),
+            Role::InferenceVariables => parameters.push(variable_info(&row.name, example, false)?),
+            Role::InferenceConditions => data.push(variable_info(&row.name, example, false)?),
+            Role::SummaryVariables => data.push(variable_info(&row.name, example, true)?),
             _ => {}
         }
     }
     Ok((parameters, data))
+}
+
+/// The shape of a column; the elements of a set are not counted in its dimension.
+fn variable_info(name: &str, example: &Record, is_set: bool) -> Result<VariableInfo> {
+    let column = example.column(name)?;
+    let shape = column.array.shape();
+    let outer = match (&column.offsets, column.shared) {
+        (None, true) => 0,
+        (None, false) => 1 + usize::from(is_set),
+        (Some(_), _) => 1,
+    };
+    let axes = shape.len() + usize::from(column.offsets.is_some()) + usize::from(column.shared);
+    Ok(VariableInfo { name: name.to_string(), dimension: shape.iter().skip(outer).product(), axes })
 }

@@ -29,6 +29,27 @@ struct Line {
     seconds: f64,
 }
 
+/// The first line of the file.
+const HEADER: &str = "step,epoch,loss,validation_loss,learning_rate,gradient_norm,seconds";
+
+fn parse_line(row: &str) -> Option<(Line, Option<f64>)> {
+    let fields: Vec<&str> = row.split(',').collect();
+    let &[step, epoch, loss, validation, learning_rate, gradient_norm, seconds] = fields.as_slice() else {
+        return None;
+    };
+    let number = |text: &str| text.parse::<f64>().ok();
+    let line = Line {
+        step: step.parse().ok()?,
+        epoch: epoch.parse().ok()?,
+        loss: number(loss)?,
+        learning_rate: number(learning_rate)?,
+        gradient_norm: number(gradient_norm)?,
+        seconds: number(seconds)?,
+    };
+    let validation = if validation.is_empty() { None } else { Some(number(validation)?) };
+    Some((line, validation))
+}
+
 /// Losses of all steps and epochs of a fit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
@@ -121,11 +142,56 @@ impl History {
         Ok(())
     }
 
+    /// Position and validation loss of each epoch that has one, the position being the number of steps until its end.
+    pub fn validation_by_step(&self) -> Vec<(f64, f64)> {
+        let ends = self
+            .lines
+            .iter()
+            .enumerate()
+            .filter(|(i, line)| self.lines.get(i + 1).is_none_or(|next| next.epoch != line.epoch));
+        ends.filter_map(|(i, line)| Some((i as f64 + 1.0, *self.validation_losses.get(line.epoch)?.as_ref()?)))
+            .collect()
+    }
+
+    /// True when no step was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The history in a file that [`write_csv`](Self::write_csv) wrote; events are not in it, and the losses of epochs are
+    /// the plain means of their steps.
+    pub fn read_csv(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::file(path, format!("the history cannot be read ({e}); check the path")))?;
+        let mut rows = text.lines();
+        if rows.next() != Some(HEADER) {
+            return Err(Error::file(path, format!("is not the history of a run; its first line should be '{HEADER}'")));
+        }
+        let mut history = History::default();
+        for (number, row) in rows.enumerate() {
+            let (line, validation) = parse_line(row).ok_or_else(|| {
+                Error::file(path, format!("line {} cannot be understood; the file was changed or cut off", number + 2))
+            })?;
+            let epochs = line.epoch + 1;
+            if epochs > history.lines.len() + 1 {
+                return Err(Error::file(path, format!("line {} skips epochs; the file was changed", number + 2)));
+            }
+            history.validation_losses.resize(epochs.max(history.validation_losses.len()), None);
+            history.validation_losses[line.epoch] = validation;
+            history.lines.push(line);
+        }
+        for epoch in 0..history.validation_losses.len() {
+            let losses: Vec<f64> = history.lines.iter().filter(|l| l.epoch == epoch).map(|l| l.loss).collect();
+            history.epoch_losses.push(crate::math::mean(&losses));
+        }
+        Ok(history)
+    }
+
     /// Writes `step, epoch, loss, validation loss, learning rate, gradient norm, seconds`, one line per step. The
     /// validation loss stands in the last line of its epoch.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         atomic_write(path, |file| {
-            writeln!(file, "step,epoch,loss,validation_loss,learning_rate,gradient_norm,seconds")?;
+            writeln!(file, "{HEADER}")?;
             for (i, line) in self.lines.iter().enumerate() {
                 let last_of_epoch = self.lines.get(i + 1).is_none_or(|next| next.epoch != line.epoch);
                 let validation = self.validation_losses.get(line.epoch).copied().flatten().filter(|_| last_of_epoch);
@@ -135,5 +201,42 @@ impl History {
             }
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_back() {
+        let mut history = History::default();
+        for step in 0..4u64 {
+            history.lines.push(Line {
+                step,
+                epoch: step as usize / 2,
+                loss: 1.0 / (step + 1) as f64,
+                learning_rate: 1e-3,
+                gradient_norm: 2.5,
+                seconds: 0.5 * step as f64,
+            });
+        }
+        history.validation_losses = vec![Some(0.75), None];
+        history.epoch_losses = vec![0.75, (1.0 / 3.0 + 0.25) / 2.0];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        history.write_csv(&path).unwrap();
+        assert_eq!(History::read_csv(&path).unwrap(), history);
+        assert_eq!(history.validation_by_step(), [(2.0, 0.75)]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (damaged, expected) in [
+            (text.replacen("step", "steps", 1), "not the history"),
+            (text[..text.len() - 20].to_string(), "line 5"),
+            (text.replacen("3,1,", "3,99999999999,", 1), "skips epochs"),
+        ] {
+            std::fs::write(&path, damaged).unwrap();
+            let message = History::read_csv(&path).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 }

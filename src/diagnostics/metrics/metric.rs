@@ -69,6 +69,19 @@ impl Metric {
         if self.rows.is_some() { None } else { self.values.get(at).copied() }
     }
 
+    /// How to read one of the default metrics, in a few words; empty for others.
+    pub fn meaning(&self) -> &'static str {
+        match self.name.as_str() {
+            "NRMSE" => "0 is perfect, 1 is the prior",
+            "Log Gamma" => "from 0 up is calibrated",
+            "Calibration Error" => "0 is best",
+            "Posterior Contraction" => "0 is the prior, 1 is certainty",
+            "Posterior z-score" => "0 is unbiased",
+            "Correlation" => "as large as the contraction",
+            _ => "",
+        }
+    }
+
     /// All values of the variable with the given index: a single one when they were aggregated.
     pub fn column(&self, variable: usize) -> Vec<f64> {
         self.values.iter().skip(variable).step_by(self.variable_names.len().max(1)).copied().collect()

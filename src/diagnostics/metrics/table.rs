@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// A table with one row for each metric and one column for each variable. Its JSON is
 /// `{metric: {variable: value}}`, with null for values that are not finite.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricTable {
     metrics: Vec<Metric>,
 }
@@ -42,6 +42,11 @@ impl MetricTable {
     /// The columns.
     pub fn variable_names(&self) -> &[String] {
         self.metrics.first().map_or(&[], |metric| &metric.variable_names)
+    }
+
+    /// True when there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.metrics.is_empty()
     }
 
     /// The value of a metric for a variable; `None` when the table has no such row or column.

@@ -45,10 +45,11 @@ pub const CORRELATION_GAP: f64 = 0.1;
 pub const CORRELATION_NOISE: f64 = 3.0;
 
 /// How good a diagnostic looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Nothing to do.
+    #[default]
     Fine,
     /// Worth a look.
     Warning,
@@ -56,21 +57,30 @@ pub enum Status {
     Bad,
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
+impl Status {
+    /// One word.
+    pub fn word(self) -> &'static str {
+        match self {
             Status::Fine => "fine",
             Status::Warning => "warning",
             Status::Bad => "bad",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 
 /// A sentence about one diagnostic of one variable.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// The diagnostic: Calibration, Coverage, Recovery, Contraction, Bias or Correlation.
     pub diagnostic: String,
+    /// The name of the metric that is judged, as in the table.
+    pub metric: String,
     /// The name of the variable.
     pub variable: String,
     /// How good it looks.
@@ -92,7 +102,7 @@ pub fn verdicts(diagnostics: &Diagnostics) -> Vec<Verdict> {
     let mut out = Vec::new();
     for (name, check) in table.variable_names().iter().zip(&diagnostics.sbc.variables) {
         let value = |metric: &str| table.get(metric, name).unwrap_or(f64::NAN);
-        let mut add = |diagnostic: &str, value: f64, (status, text): (Status, String)| {
+        let mut add = |diagnostic: &str, metric: &str, value: f64, (status, text): (Status, String)| {
             let undefined = "the true values or the draws do not vary or are infinite, so that it cannot be computed; \
                              examine more data sets and look at the draws themselves";
             let (status, text) = if value.is_nan() { (Status::Bad, undefined.to_string()) } else { (status, text) };
@@ -102,20 +112,21 @@ pub fn verdicts(diagnostics: &Diagnostics) -> Vec<Verdict> {
                 Status::Bad => "not fine: ",
             };
             let sentence = format!("{diagnostic} of {name}: {word}{text}.");
-            out.push(Verdict { diagnostic: diagnostic.to_string(), variable: name.clone(), status, sentence });
+            let (diagnostic, metric) = (diagnostic.to_string(), metric.to_string());
+            out.push(Verdict { diagnostic, metric, variable: name.clone(), status, sentence });
         };
         let log_gamma = value("Log Gamma");
-        add("Calibration", log_gamma, calibration(log_gamma, check));
+        add("Calibration", "Log Gamma", log_gamma, calibration(log_gamma, check));
         let error = value("Calibration Error");
-        add("Coverage", error, coverage(error, root, check));
+        add("Coverage", "Calibration Error", error, coverage(error, root, check));
         let nrmse = value("NRMSE");
-        add("Recovery", nrmse, recovery(nrmse));
+        add("Recovery", "NRMSE", nrmse, recovery(nrmse));
         let contraction = value("Posterior Contraction");
-        add("Contraction", contraction, contracted(contraction));
+        add("Contraction", "Posterior Contraction", contraction, contracted(contraction));
         let score = value("Posterior z-score");
-        add("Bias", score, bias(score, root));
+        add("Bias", "Posterior z-score", score, bias(score, root));
         let r = value("Correlation");
-        add("Correlation", r + contraction, correlated(r, contraction, root));
+        add("Correlation", "Correlation", r + contraction, correlated(r, contraction, root));
     }
     out
 }

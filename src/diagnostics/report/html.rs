@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{MetricColumn, MetricTable, Report, Status, Verdict};
+use super::Report;
+use crate::diagnostics::metrics::{Status, Verdict};
 use crate::diagnostics::plots::Figure;
 use crate::diagnostics::plots::markup::escape;
 use crate::error::Result;
@@ -16,7 +17,7 @@ impl Report {
     /// The page: a complete HTML document without scripts and without links to resources.
     ///
     /// # Errors
-    /// Tables with gaps, or names of pictures that are no file names.
+    /// Names of pictures that are no file names.
     pub fn to_html(&self) -> Result<String> {
         self.check()?;
         let title = escape(&self.title);
@@ -45,11 +46,19 @@ impl Report {
                 "<section>\n<h2>Verdict</h2>\n<p class=\"overall\">{} {sentence}</p>\n<ul class=\"verdicts\">",
                 badge(self.status())
             );
-            self.verdicts.iter().for_each(|one| verdict(&mut page, one));
+            let mut diagnostics: Vec<&str> = self.verdicts.iter().map(|verdict| verdict.diagnostic.as_str()).collect();
+            diagnostics.dedup();
+            let mut shown: Vec<&str> = Vec::new();
+            for diagnostic in diagnostics {
+                if !shown.contains(&diagnostic) {
+                    verdict(&mut page, diagnostic, &self.verdicts);
+                    shown.push(diagnostic);
+                }
+            }
             page.push_str("</ul>\n</section>\n");
         }
-        if !self.metrics.columns.is_empty() {
-            metrics(&mut page, &self.metrics);
+        if !self.metrics.is_empty() {
+            metrics(&mut page, self);
         }
         if !self.figures.is_empty() {
             page.push_str("<section>\n<h2>Pictures</h2>\n");
@@ -82,42 +91,50 @@ fn badge(status: Status) -> String {
     format!("<span class=\"badge {word}\"><span aria-hidden=\"true\">{sign}</span> {word}</span>")
 }
 
-fn verdict(page: &mut String, verdict: &Verdict) {
-    let _ = writeln!(
-        page,
-        "<li>{}<div><strong>{}</strong><p>{}</p></div></li>",
-        badge(verdict.status),
-        escape(&verdict.diagnostic),
-        escape(&verdict.sentence)
-    );
+/// One diagnostic: its worst status, and what it says of each variable, the worst first.
+fn verdict(page: &mut String, diagnostic: &str, verdicts: &[Verdict]) {
+    let mut of_it: Vec<&Verdict> = verdicts.iter().filter(|verdict| verdict.diagnostic == diagnostic).collect();
+    of_it.sort_by_key(|verdict| std::cmp::Reverse(verdict.status));
+    let worst = of_it.first().map_or(Status::Fine, |verdict| verdict.status);
+    let _ = writeln!(page, "<li>{}<div><strong>{}</strong>", badge(worst), escape(diagnostic));
+    for verdict in of_it {
+        let mark = if verdict.status == Status::Fine { "" } else { " class=\"due\"" };
+        let _ = writeln!(page, "<p{mark}>{}</p>", escape(&verdict.sentence));
+    }
+    page.push_str("</div></li>\n");
 }
 
-fn metrics(page: &mut String, table: &MetricTable) {
+fn metrics(page: &mut String, report: &Report) {
     page.push_str(
         "<section>\n<h2>Metrics</h2>\n<div class=\"wide\">\n<table>\n<thead><tr><th scope=\"col\">Variable</th>",
     );
-    for column in &table.columns {
-        let _ = write!(page, "<th scope=\"col\">{}", escape(&column.name));
-        if !column.meaning.is_empty() {
-            let _ = write!(page, "<small>{}</small>", escape(&column.meaning));
+    let table = &report.metrics;
+    for metric in table.metrics() {
+        let _ = write!(page, "<th scope=\"col\">{}", escape(&metric.name));
+        if !metric.meaning().is_empty() {
+            let _ = write!(page, "<small>{}</small>", escape(metric.meaning()));
         }
         page.push_str("</th>");
     }
     page.push_str("</tr></thead>\n<tbody>\n");
-    for (row, variable) in table.variables.iter().enumerate() {
+    for variable in table.variable_names() {
         let _ = write!(page, "<tr><th scope=\"row\">{}</th>", escape(variable));
-        table.columns.iter().for_each(|column| cell(page, column, row));
+        for metric in table.metrics() {
+            let judged = report.verdicts.iter().find(|v| v.metric == metric.name && v.variable == *variable);
+            let status = judged.map_or(Status::Fine, |verdict| verdict.status);
+            cell(page, metric.value(variable).unwrap_or(f64::NAN), status);
+        }
         page.push_str("</tr>\n");
     }
     page.push_str("</tbody>\n</table>\n</div>\n</section>\n");
 }
 
 /// A number; one that is not fine says so in words too, for readers who do not see its colour.
-fn cell(page: &mut String, column: &MetricColumn, row: usize) {
-    let value = number(column.values[row]);
-    let _ = match column.statuses.get(row) {
-        None | Some(Status::Fine) => write!(page, "<td>{value}</td>"),
-        Some(status) => {
+fn cell(page: &mut String, value: f64, status: Status) {
+    let value = number(value);
+    let _ = match status {
+        Status::Fine => write!(page, "<td>{value}</td>"),
+        Status::Warning | Status::Bad => {
             let word = status.word();
             write!(page, "<td class=\"{word}\">{value} <small>{word}</small></td>")
         }

@@ -14,7 +14,7 @@ impl Report {
     /// Every file is written completely or not at all, and the page comes after the pictures.
     ///
     /// # Errors
-    /// A folder that cannot be made or written, tables with gaps, or names of pictures that are no file names.
+    /// A folder that cannot be made or written, or names of pictures that are no file names.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
         let folder = folder.as_ref();
         let page = self.to_html()?;

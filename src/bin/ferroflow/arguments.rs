@@ -1,0 +1,362 @@
+//! The commands and their options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ferroflow::networks::{InferenceChoice, SummaryChoice};
+use ferroflow::simulators::{self, Kind};
+
+/// Amortized Bayesian inference: train neural networks on simulations once, then draw from the posterior of any new data set
+/// in milliseconds.
+#[derive(Parser)]
+#[command(name = "ferroflow", version, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ferroflow train linear-regression
+  ferroflow simulate linear-regression --count 5 --seed 7 --out observed.npz
+  ferroflow sample --model runs/linear-regression/model.safetensors --data observed.npz --draws 1000 --out draws.npz
+
+Exit status: 0, or 1 with one sentence on standard error, or 2 for wrong usage.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Draw parameters from the prior and simulate data sets
+    Simulate(Simulate),
+    /// Train a posterior on simulations; writes model, history, pictures and a report
+    Train(Box<Train>),
+    /// Draw from the posterior of observed data sets
+    Sample(Sample),
+    /// Log posterior density of given parameters
+    LogProb(LogProb),
+    /// Examine a trained posterior: calibration, recovery, contraction
+    Diagnose(Diagnose),
+    /// Show what a model or an .npz file holds
+    Inspect(Inspect),
+    /// List the devices that networks can compute on
+    Devices,
+}
+
+/// Draw parameters from the prior and simulate data sets.
+#[derive(Args)]
+#[command(after_help = "Example:\n  ferroflow simulate two-moons --count 1000 --seed 1 --out sims.npz\n\n\
+    Data set i of a seed is always the same, whatever the count and the number of threads.")]
+pub struct Simulate {
+    /// A built-in simulator
+    #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
+    pub simulator: String,
+    /// Number of data sets
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub count: usize,
+    /// Seed of the random numbers
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
+    pub seed: u64,
+    /// Number of threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+    /// The .npz file to write: one array per variable, the first axis is the data set
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Train a posterior on simulations; writes model, history, pictures and a report.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ferroflow train linear-regression
+  ferroflow train two-moons --budget 10000 --seed 3
+  ferroflow train --data sims.npz --parameters a,b --data-variables x,y --kind set --lower b=0
+  ferroflow train --config runs/linear-regression/config.toml
+  ferroflow train --resume --out runs/linear-regression
+
+Options on the command line go before those of --config, which go before the defaults. The complete configuration is
+written to DIR/config.toml; training with it again gives the same model. Ctrl-C leaves the model of the last complete epoch
+in DIR, and --resume goes on from there as if nothing had happened.")]
+pub struct Train {
+    /// A built-in simulator: its parameters are inferred from fresh simulations
+    #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
+    pub simulator: Option<String>,
+    /// An .npz file with simulations to train on
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// A run.toml, or the config.toml of an earlier run
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the run; when it holds a run, the next free number is appended [default: runs/SIMULATOR]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the interrupted run in --out; ends with the same bits as a run without interruption
+    #[arg(long)]
+    pub resume: bool,
+    /// One JSON object per line on standard output instead of text
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub length: Length,
+    #[command(flatten)]
+    pub networks: Networks,
+    #[command(flatten)]
+    pub roles: RoleArguments,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Training")]
+pub struct Length {
+    /// Number of epochs [default: 15 for linear-regression, 50 for other simulators, 10 to 100 with a fixed number of
+    /// simulations]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub epochs: Option<usize>,
+    /// Batches of an epoch when every batch is simulated anew [default: 200]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub batches_per_epoch: Option<usize>,
+    /// Data sets of a batch [default: 32]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub batch_size: Option<usize>,
+    /// Train on N simulations made beforehand instead of fresh ones in every batch
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub budget: Option<usize>,
+    /// Data sets for the validation loss: held out of --data or --budget [default: a tenth, at most 300], or simulated
+    /// besides [default: 0]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub validation: Option<usize>,
+    /// Stop when the validation loss has not improved for N epochs [default: never]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub patience: Option<usize>,
+    /// Peak of the learning rate, which warms up during 5 % of the steps and then falls to 0 as a cosine [default: 0.0005]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    pub learning_rate: Option<f64>,
+    /// Seed of everything random [default: 0]
+    #[arg(long, value_name = "S", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Device of the networks, as `ferroflow devices` lists them [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Number of threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Networks")]
+pub struct Networks {
+    /// Network that learns summary statistics of sets [default: deep-set where the data are sets, else none]
+    #[arg(long, value_name = "NAME", value_parser = summary)]
+    pub summary: Option<String>,
+    /// Network that represents the posterior [default: coupling-flow]
+    #[arg(long, value_name = "NAME", value_parser = inference)]
+    pub inference: Option<String>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Roles of the arrays of --data")]
+pub struct RoleArguments {
+    /// Keys to infer, separated by commas: arrays [datasets] or [datasets, d]
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub parameters: Vec<String>,
+    /// Keys that are observed, separated by commas
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub data_variables: Vec<String>,
+    /// Keys that are known beside the data, separated by commas: arrays [datasets] or [datasets, d]
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub conditions: Vec<String>,
+    /// How the elements of a data set are related [default: set if the sizes differ or there are three axes, else vector]
+    #[arg(long, value_enum)]
+    pub kind: Option<KindName>,
+    /// Lower bounds of parameters, such as sigma=0; may be repeated
+    #[arg(long, value_name = "KEY=NUMBER", value_delimiter = ',', value_parser = bound)]
+    pub lower: Vec<(String, f64)>,
+    /// Upper bounds of parameters, such as p=1; may be repeated
+    #[arg(long, value_name = "KEY=NUMBER", value_delimiter = ',', value_parser = bound)]
+    pub upper: Vec<(String, f64)>,
+}
+
+/// The kinds of data.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum KindName {
+    /// Elements in any order
+    Set,
+    /// Elements in temporal order
+    Series,
+    /// A vector of fixed length
+    Vector,
+}
+
+impl From<KindName> for Kind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Set => Kind::Set,
+            KindName::Series => Kind::Series,
+            KindName::Vector => Kind::Vector,
+        }
+    }
+}
+
+/// Draw from the posterior of observed data sets.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  ferroflow sample --model model.safetensors --data observed.npz --draws 1000 --out draws.npz
+
+The output holds [datasets, draws, dim] for each parameter. Draw k of data set i depends on the seed, i and k alone: draws 1000
+to 1999 (--first-draw 1000 --draws 1000) continue draws 0 to 999.")]
+pub struct Sample {
+    /// A model.safetensors that `ferroflow train` wrote
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// An .npz file with the observed data; the first axis is the data set, and one observation may come without it
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Number of draws for each data set
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub draws: usize,
+    /// Number of the first draw
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
+    pub first_draw: u64,
+    /// Seed of the draws [default: the seed of the training]
+    #[arg(long, value_name = "S", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Number of threads; the draws do not depend on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+    /// The .npz file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Log posterior density of given parameters, on their original scale.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  ferroflow log-prob --model model.safetensors --data data.npz --out log_prob.npz
+
+The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms.")]
+pub struct LogProb {
+    /// A model.safetensors that `ferroflow train` wrote
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// An .npz file with parameters and data; the first axis is the data set
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Number of threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+    /// The .npz file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Examine a trained posterior on data sets whose parameters are known.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ferroflow diagnose --model model.safetensors --out checks
+  ferroflow diagnose --model model.safetensors --data test.npz --out checks
+
+Writes report.html, metrics.json and the pictures. Without --simulator and --data, the simulator of the training is used.")]
+pub struct Diagnose {
+    /// A model.safetensors that `ferroflow train` wrote
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// A built-in simulator that makes the test data [default: that of the training]
+    #[arg(long, value_name = "NAME", value_parser = simulator, conflicts_with = "data")]
+    pub simulator: Option<String>,
+    /// Number of data sets to simulate; hundreds tell something
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_two, allow_negative_numbers = true,
+        conflicts_with = "data")]
+    pub count: usize,
+    /// An .npz file with parameters and data
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Number of draws for each data set
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_two, allow_negative_numbers = true)]
+    pub draws: usize,
+    /// Number of threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+    /// The folder to write to; it is made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Show what a model or an .npz file holds.
+#[derive(Args)]
+pub struct Inspect {
+    /// A model.safetensors or an .npz file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+fn simulators_help() -> String {
+    let list = simulators::list();
+    let width = list.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = list.iter().map(|(name, text)| format!("  {name:<width$}  {text}")).collect();
+    format!("A built-in simulator:\n{}", lines.join("\n"))
+}
+
+fn simulator(name: &str) -> Result<String, String> {
+    simulators::find(name).map(|_| name.to_string()).map_err(|e| e.to_string())
+}
+
+fn summary(name: &str) -> Result<String, String> {
+    SummaryChoice::named(name).map(|_| name.to_string()).map_err(|e| e.to_string())
+}
+
+fn inference(name: &str) -> Result<String, String> {
+    InferenceChoice::named(name).map(|_| name.to_string()).map_err(|e| e.to_string())
+}
+
+/// Counts beyond this are mistakes: nothing of that size can be stored or computed.
+const MOST: usize = 1 << 48;
+/// More threads than this help nowhere.
+const MOST_THREADS: usize = 1024;
+
+fn whole(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    match text.parse::<i128>() {
+        Ok(number) if number < least as i128 => Err(format!("give a whole number, {least} or more")),
+        Ok(number) if number > most as i128 => Err(format!("give a whole number up to {most}")),
+        Ok(number) => Ok(number as usize),
+        Err(_) => Err(format!("give a whole number, {least} or more, in digits")),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    whole(text, 0, MOST)
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST)
+}
+
+fn at_least_two(text: &str) -> Result<usize, String> {
+    whole(text, 2, MOST)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_THREADS)
+}
+
+/// Seeds fit into the signed integers of TOML files.
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, 0, i64::MAX as usize).map(|seed| seed as u64)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("give a positive number, such as 0.0005".to_string()),
+    }
+}
+
+fn bound(text: &str) -> Result<(String, f64), String> {
+    let expected = || "give a key and a number, such as sigma=0".to_string();
+    let (key, number) = text.split_once('=').ok_or_else(expected)?;
+    let bound: f64 = number.trim().parse().map_err(|_| expected())?;
+    if key.trim().is_empty() || !bound.is_finite() {
+        return Err(expected());
+    }
+    Ok((key.trim().to_string(), bound))
+}

@@ -1,0 +1,182 @@
+//! Progress: one line on a terminal, plain lines elsewhere, JSON on request.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use ferroflow::Result;
+use ferroflow::workflow::{Callback, Control, EpochRecord, StepRecord};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::output::{Output, duration, grouped};
+
+/// Plain lines come at least this far apart, but for the first and the last one.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+/// Epochs longer than this report in between.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+/// The terminal is drawn so often per second.
+const DRAWS_PER_SECOND: u8 = 10;
+
+/// The progress of a training.
+pub struct Progress {
+    output: Output,
+    bar: Option<ProgressBar>,
+    began: Instant,
+    /// The first step of this session and the latest one.
+    first: Option<u64>,
+    last: Option<StepRecord>,
+    /// Data sets of this session.
+    datasets: u64,
+    /// Sum of the losses of the epoch, weighted with the sizes of its batches, and the sum of these sizes.
+    epoch: (usize, f64, f64),
+    epochs: usize,
+    validation: Option<f64>,
+    printed: Option<Instant>,
+}
+
+impl Progress {
+    pub fn new(output: Output, epochs: usize) -> Self {
+        let bar = (!output.json && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
+            let style = ProgressStyle::with_template("{bar:20.cyan/dim} {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        Progress {
+            output,
+            bar,
+            began: Instant::now(),
+            first: None,
+            last: None,
+            datasets: 0,
+            epoch: (0, 0.0, 0.0),
+            epochs,
+            validation: None,
+            printed: None,
+        }
+    }
+
+    /// Steps per second, data sets per second, seconds left.
+    fn rates(&self, step: &StepRecord) -> (f64, f64, f64) {
+        let seconds = self.began.elapsed().as_secs_f64().max(1e-9);
+        let done = (step.step + 1 - self.first.unwrap_or(step.step)) as f64;
+        let rate = done / seconds;
+        (rate, self.datasets as f64 / seconds, step.steps.saturating_sub(step.step + 1) as f64 / rate)
+    }
+
+    fn describe(&self, step: &StepRecord) -> String {
+        let (steps, datasets, left) = self.rates(step);
+        let validation = self.validation.map_or(String::new(), |v| format!("  validation {v:.4}"));
+        let (epoch, sum, weight) = self.epoch;
+        format!(
+            "epoch {}/{}  loss {:.4}{validation}  {} steps/s  {} data sets/s  learning rate {:.1e}  {} left",
+            epoch + 1,
+            self.epochs,
+            sum / weight.max(1.0),
+            grouped(steps as u64),
+            grouped(datasets as u64),
+            step.learning_rate,
+            duration(left)
+        )
+    }
+
+    /// Removes the progress line and tells how long it took.
+    pub fn finish(&mut self) -> f64 {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        self.began.elapsed().as_secs_f64()
+    }
+}
+
+impl Callback for Progress {
+    fn on_step(&mut self, step: &StepRecord) -> Result<Control> {
+        if self.first.is_none() {
+            self.first = Some(step.step);
+            if let Some(bar) = &self.bar {
+                bar.set_length(step.steps);
+            }
+        }
+        if self.epoch.0 != step.epoch {
+            self.epoch = (step.epoch, 0.0, 0.0);
+        }
+        self.epoch.1 += step.loss * step.datasets as f64;
+        self.epoch.2 += step.datasets as f64;
+        self.datasets += step.datasets as u64;
+        self.last = Some(*step);
+        if let Some(bar) = &self.bar {
+            bar.set_position(step.step + 1);
+            // The message is made only when it may be seen.
+            if self.printed.is_none_or(|at| at.elapsed() > Duration::from_secs(1) / u32::from(DRAWS_PER_SECOND)) {
+                self.printed = Some(Instant::now());
+                bar.set_message(self.describe(step));
+            }
+        } else if !self.output.json && self.printed.unwrap_or(self.began).elapsed() > LONGEST_SILENCE {
+            self.printed = Some(Instant::now());
+            let text = self.describe(step);
+            self.output.line(text);
+        }
+        Ok(Control::Continue)
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochRecord) -> Result<Control> {
+        self.validation = epoch.validation_loss;
+        let Some(step) = self.last else { return Ok(Control::Continue) };
+        if self.output.json {
+            let (steps, datasets, left) = self.rates(&step);
+            self.output.event(json!({
+                "event": "epoch", "epoch": epoch.epoch + 1, "epochs": epoch.epochs, "step": step.step + 1,
+                "steps": step.steps, "loss": epoch.loss, "validation_loss": epoch.validation_loss,
+                "learning_rate": step.learning_rate, "gradient_norm": step.gradient_norm, "seconds": step.seconds,
+                "steps_per_second": steps, "datasets_per_second": datasets, "seconds_left": left,
+            }));
+        } else if self.bar.is_none() {
+            let due = self.printed.is_none_or(|at| at.elapsed() > BETWEEN_LINES);
+            if due || epoch.epoch + 1 == epoch.epochs {
+                self.printed = Some(Instant::now());
+                let text = self.describe(&step);
+                self.output.line(text);
+            }
+        }
+        Ok(Control::Continue)
+    }
+
+    fn on_event(&mut self, message: &str) {
+        self.output.event(json!({ "event": "notice", "message": message }));
+        match &self.bar {
+            Some(bar) => bar.println(message),
+            None => self.output.line(message),
+        }
+    }
+}
+
+/// The progress of many draws: a line on a terminal, nothing elsewhere.
+pub struct DrawsBar {
+    bar: Option<ProgressBar>,
+}
+
+impl DrawsBar {
+    pub fn new(datasets: usize, draws: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let total = datasets as u64 * draws as u64;
+            let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
+            let bar = ProgressBar::with_draw_target(Some(total), target);
+            let style = ProgressStyle::with_template("{bar:20.cyan/dim} {human_pos} of {human_len} draws, {eta} left");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        DrawsBar { bar }
+    }
+
+    pub fn set(&mut self, done: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+        }
+    }
+
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! `ferroflow train`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use ferroflow::Error;
+use ferroflow::codecs::atomic_write;
+use ferroflow::io::{ModelFile, RunFolder};
+use ferroflow::networks::{InferenceChoice, SummaryChoice};
+use ferroflow::simulators::find;
+use ferroflow::workflow::{Checkpoint, History, Roles, Run, RunConfig};
+use serde_json::json;
+
+use crate::arguments::Train;
+use crate::output::{Outcome, Output, bytes, duration, grouped, usage};
+use crate::progress::{DrawsBar, Progress};
+use crate::{checks, diagnose, inspect, sample, simulate};
+
+pub fn run(arguments: Train) -> Outcome {
+    let mut output = Output::new(arguments.json);
+    let (config, resumed) = match arguments.resume {
+        true => {
+            let folder = RunFolder::open(folder_of(&arguments, &configured(&arguments)?)?)?;
+            (resumed_config(&arguments, &folder)?, Some(folder))
+        }
+        false => (overridden(configured(&arguments)?, &arguments)?, None),
+    };
+    if config.simulator.is_none() && config.data.is_none() {
+        return Err(usage(
+            "there is nothing to train on; name a simulator (such as linear-regression), or give simulations with --data and \
+             their roles, or a --config",
+        ));
+    }
+    let checkpoint = match &resumed {
+        Some(folder) if folder.model().exists() => Some(Checkpoint::from_file(&ModelFile::load(&folder.model())?)?),
+        _ => None,
+    };
+    if let (Some(folder), Some(checkpoint)) = (&resumed, &checkpoint)
+        && checkpoint.is_complete()
+        && folder.path().join("report.html").exists()
+    {
+        let text = format!("the run in {} is complete; nothing is left to train", folder.path().display());
+        output.event(json!({ "event": "complete", "folder": folder.path(), "message": text }));
+        output.line(text);
+        return Ok(());
+    }
+    let out = match &resumed {
+        Some(folder) => folder.path().to_path_buf(),
+        None => folder_of(&arguments, &config)?,
+    };
+    checks::folder_output(&out)?;
+    if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
+        simulate::memory(&*find(name)?, "--budget", budget)?;
+    }
+    if let Some(path) = &config.data {
+        checks::input(path)?;
+    }
+    let mut run = Run::prepare(config)?;
+    introduce(&mut output, &run)?;
+    let folder = match resumed {
+        Some(folder) => folder,
+        None => RunFolder::create(out)?,
+    };
+    run.workflow.set_checkpoints(folder.path());
+    let toml = run.config.to_toml()?;
+    if checkpoint.is_none() {
+        atomic_write(folder.config(), |file| file.write_all(toml.as_bytes()))?;
+    }
+    fit(&mut output, &mut run, &folder, checkpoint.as_ref())?;
+    conclude(&mut output, &run, &folder, toml)
+}
+
+/// The configuration of --config, or an empty one.
+fn configured(arguments: &Train) -> Outcome<RunConfig> {
+    match &arguments.config {
+        Some(path) => {
+            checks::input(path)?;
+            Ok(RunConfig::load(path)?)
+        }
+        None => Ok(RunConfig::default()),
+    }
+}
+
+/// The configuration with what the command line says.
+fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
+    let Train { simulator, data, length, networks, roles, .. } = arguments;
+    if let Some(name) = simulator
+        && config.simulator.as_ref() != Some(name)
+    {
+        // Another study: what was derived from the old variables does not apply.
+        (config.adapter, config.roles, config.standardize) = (None, None, None);
+        (config.data, config.summary_network) = (None, None);
+        config.simulator = Some(name.clone());
+    }
+    config.data = data.clone().or(config.data);
+    let training = &mut config.training;
+    training.epochs = length.epochs.or(training.epochs);
+    training.batches_per_epoch = length.batches_per_epoch.or(training.batches_per_epoch);
+    training.batch_size = length.batch_size.or(training.batch_size);
+    training.learning_rate = length.learning_rate.or(training.learning_rate);
+    training.patience = length.patience.or(training.patience);
+    config.budget = length.budget.or(config.budget);
+    config.validation = length.validation.or(config.validation);
+    config.seed = length.seed.or(config.seed);
+    config.device = length.device.clone().or(config.device);
+    config.threads = length.threads.or(config.threads);
+    if let Some(name) = &networks.summary {
+        config.summary_network = Some(SummaryChoice::named(name)?);
+    }
+    if let Some(name) = &networks.inference {
+        config.inference_network = Some(InferenceChoice::named(name)?);
+    }
+    let lists = [&roles.parameters, &roles.data_variables, &roles.conditions];
+    let bounds = [&roles.lower, &roles.upper];
+    if lists.iter().any(|list| !list.is_empty()) || bounds.iter().any(|b| !b.is_empty()) || roles.kind.is_some() {
+        if config.data.is_none() {
+            return Err(usage(
+                "roles such as --parameters belong to the arrays of --data; a built-in simulator knows its own",
+            ));
+        }
+        (config.adapter, config.standardize, config.summary_network) = match &networks.summary {
+            Some(_) => (None, None, config.summary_network),
+            None => (None, None, None),
+        };
+        let own = config.roles.get_or_insert_with(Roles::default);
+        let replace = |to: &mut Vec<String>, from: &[String]| {
+            if !from.is_empty() {
+                *to = from.to_vec();
+            }
+        };
+        replace(&mut own.parameters, &roles.parameters);
+        replace(&mut own.data_variables, &roles.data_variables);
+        replace(&mut own.conditions, &roles.conditions);
+        own.kind = roles.kind.map(Into::into).or(own.kind);
+        own.lower.extend(roles.lower.iter().cloned());
+        own.upper.extend(roles.upper.iter().cloned());
+    }
+    Ok(config)
+}
+
+/// The folder that --out names, or `runs/` and the name of what is trained on.
+fn folder_of(arguments: &Train, config: &RunConfig) -> Outcome<PathBuf> {
+    if let Some(out) = &arguments.out {
+        return Ok(out.clone());
+    }
+    let simulator = arguments.simulator.as_ref().or(config.simulator.as_ref());
+    let data = arguments.data.as_ref().or(config.data.as_ref());
+    let stem = data.and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
+    match simulator.cloned().or(stem) {
+        Some(name) => Ok(PathBuf::from("runs").join(name)),
+        None => Err(usage("name the folder of the run with --out DIR")),
+    }
+}
+
+/// The configuration of a run that is resumed; options that would change its result are refused.
+fn resumed_config(arguments: &Train, folder: &RunFolder) -> Outcome<RunConfig> {
+    let saved = RunConfig::load(&folder.config())?;
+    let mut asked = saved.clone();
+    if arguments.config.is_some() {
+        asked = configured(arguments)?;
+    }
+    let asked = overridden(asked, arguments)?;
+    let (before, now) = (saved.essence().to_toml()?, asked.essence().to_toml()?);
+    if before != now {
+        let change =
+            now.lines().find(|line| !before.lines().any(|other| other == *line)).unwrap_or("an option removed");
+        return Err(usage(format!(
+            "the run in {} was started with other options ({change} is new); resume it with the same ones, or train anew \
+             without --resume",
+            folder.path().display()
+        )));
+    }
+    Ok(asked)
+}
+
+/// What will be trained, before it is.
+fn introduce(output: &mut Output, run: &Run) -> Outcome {
+    let table = run.workflow.adapter().describe(&run.example)?;
+    let built = run.workflow.approximator()?;
+    output.line(format!("{table}\n"));
+    inspect::networks(output, built);
+    let fit = run.fit();
+    output.line(format!(
+        "\n{} epochs × {} batches × {} data sets, seed {}, {} threads",
+        fit.epochs,
+        run.batches_per_epoch(),
+        fit.batch_size,
+        run.config.seed.unwrap_or(0),
+        run.config.threads.unwrap_or(1)
+    ));
+    run.notes.iter().for_each(|note| output.line(note));
+    let roles = |rows: &[ferroflow::adapters::Row]| -> Vec<serde_json::Value> {
+        rows.iter().map(|r| json!({ "name": r.name, "shape": r.shape, "role": r.role.to_string() })).collect()
+    };
+    use ferroflow::approximators::Trainable;
+    output.event(json!({
+        "event": "start", "variables": roles(&table.variables), "inputs": roles(&table.inputs),
+        "trainable_weights": built.parameters().layout().trainable_count(), "epochs": fit.epochs,
+        "batches_per_epoch": run.batches_per_epoch(), "batch_size": fit.batch_size, "notes": run.notes,
+    }));
+    Ok(())
+}
+
+fn fit(output: &mut Output, run: &mut Run, folder: &RunFolder, checkpoint: Option<&Checkpoint>) -> Outcome {
+    remove_remains(folder);
+    match checkpoint {
+        Some(checkpoint) => output.line(format!("going on after epoch {}\n", checkpoint.epochs())),
+        None => output.line(format!(
+            "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}\n",
+            folder.path().display()
+        )),
+    }
+    let mut progress = Progress::new(*output, run.fit().epochs);
+    let history = run.train(&mut [&mut progress], checkpoint)?;
+    let seconds = progress.finish();
+    if checkpoint.is_some_and(Checkpoint::is_complete) && folder.history().exists() {
+        run.workflow.set_history(History::read_csv(&folder.history())?);
+        return Ok(());
+    }
+    let steps = history.losses().len() as u64;
+    output.line(format!("\ntrained {} steps in {}", grouped(steps), duration(seconds)));
+    output.event(json!({ "event": "trained", "steps": steps, "seconds": seconds, "model": folder.model() }));
+    Ok(())
+}
+
+/// Files that a killed run has left unfinished.
+fn remove_remains(folder: &RunFolder) {
+    let Ok(entries) = std::fs::read_dir(folder.path()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".partial") {
+            // What cannot be removed does no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn conclude(output: &mut Output, run: &Run, folder: &RunFolder, configuration: String) -> Outcome {
+    let (data, source) = run.test_data()?;
+    let draws = run.config.diagnostics.draws;
+    sample::memory(&run.workflow, &data, draws)?;
+    let datasets = data.datasets()?.unwrap_or(1);
+    if datasets < 2 || draws < 2 {
+        output.line("too few data sets for diagnostics");
+        return Ok(());
+    }
+    let mut bar = DrawsBar::new(datasets, draws);
+    let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
+    bar.finish();
+    let device = run.workflow.approximator()?.device().describe();
+    let facts = &mut diagnosis.report.facts;
+    facts.push(("Test data".into(), source));
+    facts.push(("Seconds of training".into(), format!("{:.1}", run.workflow.history().seconds())));
+    facts.push(("Device".into(), format!("{} ({}, {})", device.name, device.hardware, device.kernels)));
+    facts.push(("Threads".into(), run.config.threads.unwrap_or(1).to_string()));
+    if let Some(peak) = checks::peak_memory() {
+        facts.push(("Peak memory of the process".into(), bytes(peak)));
+    }
+    diagnosis.report.configuration = configuration;
+    let paths = diagnosis.save(folder.path())?;
+    diagnose::report(output, &diagnosis);
+    let verdicts = serde_json::to_value(&diagnosis.verdicts).map_err(|e| Error::argument("verdicts", e.to_string()))?;
+    output.event(json!({
+        "event": "done", "folder": folder.path(), "model": folder.model(), "report": paths.last(),
+        "status": diagnosis.status().word(), "verdicts": verdicts,
+    }));
+    output.line(format!("\n{}", folder.path().display()));
+    output.line("  model.safetensors  the trained posterior: ferroflow sample --model …");
+    output.line("  report.html        verdicts, numbers and pictures on one page");
+    output.line("  history.csv, config.toml, metrics.json and the pictures (.svg)");
+    Ok(())
+}
