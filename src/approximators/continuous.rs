@@ -198,8 +198,8 @@ impl BuiltContinuousApproximator {
         key: Key,
     ) -> Result<Vec<f64>> {
         let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
-            let key = key.at((first_dataset + dataset) as u64);
-            self.inference.base_draws(key, first_draw + draw as u64, count, out)
+            let (key, first) = (key.at((first_dataset + dataset) as u64), first_draw + draw as u64);
+            self.inference.base_draws(&self.parameters, key, first, count, out)
         };
         self.sample_from(conditions, draws, base)
     }
@@ -210,7 +210,7 @@ impl BuiltContinuousApproximator {
         &self,
         conditions: &Batch,
         draws: usize,
-        base: impl Fn(usize, usize, usize, &mut Vec<f32>),
+        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Vec<f64>> {
         let (d, c) = (self.dimensions.inference_variables, self.condition_dimension());
         let condition = self.conditions(conditions)?;
@@ -238,7 +238,7 @@ impl BuiltContinuousApproximator {
             while pair < end {
                 let (dataset, draw) = (pair / draws, pair % draws);
                 let count = (draws - draw).min(end - pair);
-                base(dataset, draw, count, &mut latent);
+                base(dataset, draw, count, &mut latent)?;
                 owners.extend(std::iter::repeat_n((dataset - first) as u32, count));
                 pair += count;
             }

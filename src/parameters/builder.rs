@@ -25,6 +25,7 @@ struct Shared {
 
 enum Start {
     Drawn(Initialiser),
+    Values(Vec<f32>),
     Indices(Vec<u32>),
 }
 
@@ -45,6 +46,12 @@ impl Builder {
         self.push(name, shape.into(), Role::Trainable, Start::Drawn(start))
     }
 
+    /// A trainable vector that starts with given values.
+    pub fn trainable_values(&self, name: &str, values: &[f64]) -> Weight {
+        let start = values.iter().map(|&v| v as f32).collect();
+        self.push(name, [values.len()].into(), Role::Trainable, Start::Values(start))
+    }
+
     /// Values that no gradient reaches.
     pub fn state(&self, name: &str, shape: impl Into<Shape>, start: Initialiser) -> Weight {
         self.push(name, shape.into(), Role::State, Start::Drawn(start))
@@ -53,6 +60,13 @@ impl Builder {
     /// A vector of indices, each smaller than its length.
     pub fn indices(&self, name: &str, indices: Vec<u32>) -> Weight {
         self.push(name, [indices.len()].into(), Role::Indices, Start::Indices(indices))
+    }
+
+    /// Number of trainable values so far, of the whole model.
+    pub fn trainable_count(&self) -> usize {
+        let shared = self.shared.borrow();
+        let trainable = shared.entries.iter().filter(|(entry, _)| entry.role == Role::Trainable);
+        trainable.map(|(entry, _)| entry.shape.elements()).sum()
     }
 
     fn push(&self, name: &str, shape: Shape, role: Role, start: Start) -> Weight {
@@ -81,12 +95,12 @@ impl Builder {
                     entry.offset = indices.len();
                     indices.push(Tensor::from_indices(device, entry.shape, &values)?);
                 }
-                Start::Drawn(initialiser) => {
-                    let flat = if entry.role == Role::Trainable { &mut trainable } else { &mut state };
-                    entry.offset = flat.len();
-                    flat.extend(initialiser.draw(entry.shape, &mut key.fork(&entry.name).stream()));
-                    flat.resize(flat.len().next_multiple_of(ALIGNMENT), 0.0);
+                Start::Drawn(law) => {
+                    let values = law.draw(entry.shape, &mut key.fork(&entry.name).stream());
+                    entry.offset =
+                        extend(if entry.role == Role::Trainable { &mut trainable } else { &mut state }, values);
                 }
+                Start::Values(values) => entry.offset = extend(&mut trainable, values),
             }
             layout.entries.push(entry);
         }
@@ -98,4 +112,12 @@ impl Builder {
             layout: Arc::new(layout),
         })
     }
+}
+
+/// Appends values, aligns the end, and returns where they start.
+fn extend(flat: &mut Vec<f32>, values: Vec<f32>) -> usize {
+    let start = flat.len();
+    flat.extend(values);
+    flat.resize(flat.len().next_multiple_of(ALIGNMENT), 0.0);
+    start
 }

@@ -1,8 +1,12 @@
 //! One harness per kind of golden network case.
 
+mod coupling_flow;
+mod distributions;
 mod elementary;
 mod mlp;
 mod optimiser;
+mod python;
+mod spline_transform;
 mod standardize;
 
 use std::error::Error;
@@ -20,10 +24,13 @@ use crate::common::golden::{Check, Harness, Outcome};
 
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
+    ("CouplingFlow", coupling_flow::coupling_flow),
     ("MLP", mlp::mlp),
+    ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
     ("activations", elementary::activations),
     ("dense", elementary::dense),
+    ("distributions", distributions::distributions),
     ("optimiser", optimiser::optimiser),
 ];
 

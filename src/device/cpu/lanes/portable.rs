@@ -37,6 +37,12 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
     f64::from_bits(if inexact { odd } else { bits }) as f32
 }
 
+/// Not inlined: polynomials and tiles are made of hundreds of these, and the emulation is long.
+#[inline(never)]
+fn fused_lanes(a: F, b: F, c: F) -> F {
+    from_fn(|lane| fused(a[lane], b[lane], c[lane]))
+}
+
 /// The nearest integer, ties to even, for |a| < 2²²: in the sum with 1.5 · 2²³ the last bit counts ones.
 #[inline(always)]
 fn nearest(a: f32) -> f32 {
@@ -117,11 +123,11 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn fma(self, a: F, b: F, c: F) -> F {
-        from_fn(|lane| fused(a[lane], b[lane], c[lane]))
+        fused_lanes(a, b, c)
     }
     #[inline(always)]
     fn fnma(self, a: F, b: F, c: F) -> F {
-        from_fn(|lane| fused(-a[lane], b[lane], c[lane]))
+        fused_lanes(a.map(|a| -a), b, c)
     }
     #[inline(always)]
     fn min(self, a: F, b: F) -> F {
