@@ -198,8 +198,8 @@ impl BuiltContinuousApproximator {
         key: Key,
     ) -> Result<Vec<f64>> {
         let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
-            let (key, first) = (key.at((first_dataset + dataset) as u64), first_draw + draw as u64);
-            self.inference.base_draws(&self.parameters, key, first, count, out)
+            let key = key.at((first_dataset + dataset) as u64);
+            self.inference.base_draws(&self.parameters, key, first_draw + draw as u64, count, out)
         };
         self.sample_from(conditions, draws, base)
     }

@@ -8,6 +8,5 @@ pub fn dropout<'t>(pass: &Pass<'t>, x: Var<'t>, rate: f64) -> Var<'t> {
     if pass.stage() != Stage::Training || rate == 0.0 {
         return x;
     }
-    let _key = pass.next_key();
-    x
+    x.dropout(rate, pass.next_key())
 }

@@ -1,16 +1,24 @@
 //! Floor 5: layers. A configuration is plain data; `build` gives it weights under dotted names; the built layer is a
 //! function of a [`Pass`] and its inputs.
 
+mod attention_block;
 mod dense;
 mod dense_block;
 mod dropout;
+mod gated_feed_forward;
 mod mlp;
+mod multi_head_attention;
 mod norm;
 mod pass;
+mod set_attention;
 
+pub use attention_block::{AttentionBlock, BuiltAttentionBlock};
 pub use dense::Dense;
 pub use dense_block::{DenseBlock, Norm};
 pub use dropout::dropout;
+pub use gated_feed_forward::{BuiltGatedFeedForward, GatedFeedForward, GatedUnit};
 pub use mlp::{BuiltMlp, Mlp, check_dropout};
-pub use norm::BuiltNorm;
+pub use multi_head_attention::{BuiltMultiHeadAttention, MultiHeadAttention, Sets};
+pub use norm::{BatchNorm, BuiltNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pass::{Pass, Stage};
+pub use set_attention::{BuiltPoolingByAttention, InducedSetAttention, PoolingByAttention, SetAttention};

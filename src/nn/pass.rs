@@ -1,11 +1,12 @@
 //! One pass of data through networks.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use crate::autodiff::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::parameters::{Gradients, Parameters, Weight};
 use crate::random::Key;
+use crate::tensor::Tensor;
 
 /// What a pass is for. Dropout and the statistics of a batch are active only in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +28,21 @@ pub struct Pass<'t> {
     key: Key,
     draws: Cell<u64>,
     frozen: bool,
+    updates: RefCell<Vec<(Weight, Var<'t>)>>,
 }
 
 impl<'t> Pass<'t> {
     /// A training pass: dropout is active with masks from `key`, and gradients flow to the weights.
     pub fn training(tape: &'t Tape, parameters: &'t Parameters, key: Key) -> Self {
-        Pass { tape, parameters, stage: Stage::Training, key, draws: Cell::new(0), frozen: false }
+        Pass {
+            tape,
+            parameters,
+            stage: Stage::Training,
+            key,
+            draws: Cell::new(0),
+            frozen: false,
+            updates: RefCell::default(),
+        }
     }
 
     /// A pass for sampling and densities: no dropout, weights are constants.
@@ -69,6 +79,16 @@ impl<'t> Pass<'t> {
     pub fn next_key(&self) -> Key {
         let draw = self.draws.replace(self.draws.get() + 1);
         self.key.fork("pass").at(draw)
+    }
+
+    /// Notes the new value of a state, such as a moving statistic, that [`Pass::updates`] hands out after the step.
+    pub fn update(&self, state: Weight, value: Var<'t>) {
+        self.updates.borrow_mut().push((state, value));
+    }
+
+    /// The new values of states that layers noted, for [`Parameters::update`] once this pass is over.
+    pub fn updates(&self) -> Result<Vec<(Weight, Tensor)>> {
+        self.updates.borrow().iter().map(|&(state, value)| Ok((state, value.value()?))).collect()
     }
 
     /// Gradients of a scalar with respect to the trainable weights.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::ops::softmax::largest;
-use crate::ops::sums::{put, rows_per_chunk, sum_of};
+use crate::ops::sums::{PIECE, exponentials, put, rows_per_chunk, sum_of};
 use crate::tensor::Shape;
 
 /// The operation `log_sum_exp`.
@@ -71,7 +71,7 @@ impl Operation for LogSumExp {
 
 fn forward_cpu(launch: &mut Launch) {
     let Arguments { width, .. } = launch.arguments();
-    let (x, y, n) = (launch.input(0), launch.output(0), width as usize);
+    let (x, y, n, isa) = (launch.input(0), launch.output(0), width as usize, launch.isa);
     let chunk = rows_per_chunk(n);
     launch.threads.for_each_chunk(y, chunk, |index, y| {
         for (i, y) in y.iter_mut().enumerate() {
@@ -79,7 +79,12 @@ fn forward_cpu(launch: &mut Launch) {
             let largest = largest(x);
             // Without a finite maximum the plain formula gives what is documented.
             let origin = if largest.is_finite() { largest } else { 0.0 };
-            *y = origin + sum_of(x, |x| (x - origin).exp()).ln();
+            let mut exponential = [0.0; PIECE];
+            let sums = x.chunks(PIECE).map(|x| {
+                exponentials(isa, x, origin, &mut exponential[..x.len()]);
+                sum_of(&exponential[..x.len()], |e| e)
+            });
+            *y = origin + sums.fold(0.0, |total, sum| total + sum).ln();
         }
     });
 }
@@ -87,13 +92,18 @@ fn forward_cpu(launch: &mut Launch) {
 fn backward_cpu(launch: &mut Launch) {
     let Arguments { width, accumulate } = launch.arguments();
     let (x, y, dy, dx) = (launch.input(0), launch.input(1), launch.input(2), launch.output(0));
-    let (rows, n) = (y.len(), width as usize);
+    let (rows, n, isa) = (y.len(), width as usize, launch.isa);
     let chunk = rows_per_chunk(n);
     launch.threads.for_each_rows(rows, chunk, [(dx, n)], |index, [dx]| {
         for (dx, row) in dx.chunks_mut(n.max(1)).zip(index * chunk..rows) {
-            for (dx, &x) in dx.iter_mut().zip(&x[row * n..][..n]) {
-                let share = if x == f32::NEG_INFINITY && !y[row].is_nan() { 0.0 } else { (x - y[row]).exp() };
-                put(dx, accumulate, share * dy[row]);
+            let mut share = [0.0; PIECE];
+            for (x, dx) in x[row * n..][..n].chunks(PIECE).zip(dx.chunks_mut(PIECE)) {
+                exponentials(isa, x, y[row], &mut share[..x.len()]);
+                for ((dx, &x), share) in dx.iter_mut().zip(x).zip(share) {
+                    // −∞ − −∞ is NaN, but an entry −∞ has no share in anything.
+                    let share = if x == f32::NEG_INFINITY && y[row] == x { 0.0 } else { share };
+                    put(dx, accumulate, share * dy[row]);
+                }
             }
         }
     });

@@ -11,7 +11,7 @@ use crate::device::cpu::Launch;
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
-use crate::ops::sums::{dot, put, rows_per_chunk, sum_of};
+use crate::ops::sums::{PIECE, dot, exponentials, put, rows_per_chunk, sum_of};
 use crate::tensor::Shape;
 
 /// Softmax or its logarithm.
@@ -110,12 +110,12 @@ pub(super) fn largest(x: &[f32]) -> f32 {
 
 fn forward_cpu(launch: &mut Launch) {
     let Arguments { log, width, .. } = launch.arguments();
-    let (x, y, n) = (launch.input(0), launch.output(0), width as usize);
+    let (x, y, n, isa) = (launch.input(0), launch.output(0), width as usize, launch.isa);
     let chunk = rows_per_chunk(n) * n.max(1);
     launch.threads.for_each_chunk(y, chunk, |index, y| {
         for (x, y) in x[index * chunk..].chunks(n.max(1)).zip(y.chunks_mut(n.max(1))) {
             let largest = largest(x);
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - largest).exp());
+            exponentials(isa, x, largest, y);
             let total = sum_of(y, |y| y);
             if log == 1 {
                 let log_total = total.ln();
@@ -130,13 +130,22 @@ fn forward_cpu(launch: &mut Launch) {
 fn backward_cpu(launch: &mut Launch) {
     let Arguments { log, width, accumulate } = launch.arguments();
     let (y, dy, dx, n) = (launch.input(0), launch.input(1), launch.output(0), width as usize);
+    let isa = launch.isa;
     let chunk = rows_per_chunk(n) * n.max(1);
     launch.threads.for_each_chunk(dx, chunk, |index, dx| {
         let rows = y[index * chunk..].chunks(n.max(1)).zip(dy[index * chunk..].chunks(n.max(1)));
         for ((y, dy), dx) in rows.zip(dx.chunks_mut(n.max(1))) {
-            let total = if log == 1 { sum_of(dy, |dy| dy) } else { dot(y, dy) };
-            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                put(dx, accumulate, if log == 1 { dy - y.exp() * total } else { y * (dy - total) });
+            if log == 0 {
+                let total = dot(y, dy);
+                dx.iter_mut().zip(y).zip(dy).for_each(|((dx, y), dy)| put(dx, accumulate, y * (dy - total)));
+                continue;
+            }
+            let total = sum_of(dy, |dy| dy);
+            let mut share = [0.0; PIECE];
+            for ((y, dy), dx) in y.chunks(PIECE).zip(dy.chunks(PIECE)).zip(dx.chunks_mut(PIECE)) {
+                exponentials(isa, y, 0.0, &mut share[..y.len()]);
+                let terms = dx.iter_mut().zip(dy).zip(share);
+                terms.for_each(|((dx, dy), share)| put(dx, accumulate, dy - share * total));
             }
         }
     });

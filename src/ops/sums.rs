@@ -5,12 +5,17 @@
 
 use std::ops::Range;
 
+use crate::device::cpu::{Isa, vector};
+use crate::math::Function;
+
 /// Interleaved partial sums of a row.
 const PARTIAL: usize = 8;
 /// Columns that are summed side by side; also the chunk of columns that one thread takes.
 pub(super) const COLUMNS: usize = 32;
 /// Rows whose sum is formed before it is added to the total.
 const BLOCK: usize = 128;
+/// Elements of a row whose exponentials are taken at once.
+pub(super) const PIECE: usize = 64;
 /// Elements per chunk of rows.
 const CHUNK: usize = 8192;
 
@@ -63,6 +68,15 @@ pub(super) fn sum_columns(
             totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
         }
         finish(first, &totals[..count]);
+    }
+}
+
+/// `y = exp(x − origin)` for a row, in pieces that stay in registers and cache.
+pub(super) fn exponentials(isa: Isa, x: &[f32], origin: f32, y: &mut [f32]) {
+    let mut moved = [0.0; PIECE];
+    for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
+        moved.iter_mut().zip(x).for_each(|(moved, x)| *moved = x - origin);
+        vector::apply(isa, Function::Exp, &moved[..x.len()], y);
     }
 }
 

@@ -24,7 +24,8 @@ struct Shared {
 }
 
 enum Start {
-    Drawn(Initialiser),
+    /// Drawn as an array of a shape with as many elements.
+    Drawn(Initialiser, Shape),
     Values(Vec<f32>),
     Indices(Vec<u32>),
 }
@@ -43,7 +44,20 @@ impl Builder {
 
     /// A trainable weight.
     pub fn trainable(&self, name: &str, shape: impl Into<Shape>, start: Initialiser) -> Weight {
-        self.push(name, shape.into(), Role::Trainable, Start::Drawn(start))
+        let shape = shape.into();
+        self.push(name, shape, Role::Trainable, Start::Drawn(start, shape))
+    }
+
+    /// A trainable weight that starts as the matrix that it is when used: a projection to several heads has the shape
+    /// `[in, heads, h]` and the fans of `[in, heads · h]`.
+    pub fn trainable_matrix(
+        &self,
+        name: &str,
+        shape: impl Into<Shape>,
+        matrix: [usize; 2],
+        start: Initialiser,
+    ) -> Weight {
+        self.push(name, shape.into(), Role::Trainable, Start::Drawn(start, matrix.into()))
     }
 
     /// A trainable vector that starts with given values.
@@ -54,7 +68,8 @@ impl Builder {
 
     /// Values that no gradient reaches.
     pub fn state(&self, name: &str, shape: impl Into<Shape>, start: Initialiser) -> Weight {
-        self.push(name, shape.into(), Role::State, Start::Drawn(start))
+        let shape = shape.into();
+        self.push(name, shape, Role::State, Start::Drawn(start, shape))
     }
 
     /// A vector of indices, each smaller than its length.
@@ -95,8 +110,8 @@ impl Builder {
                     entry.offset = indices.len();
                     indices.push(Tensor::from_indices(device, entry.shape, &values)?);
                 }
-                Start::Drawn(law) => {
-                    let values = law.draw(entry.shape, &mut key.fork(&entry.name).stream());
+                Start::Drawn(law, shape) => {
+                    let values = law.draw(shape, &mut key.fork(&entry.name).stream());
                     entry.offset =
                         extend(if entry.role == Role::Trainable { &mut trainable } else { &mut state }, values);
                 }

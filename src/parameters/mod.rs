@@ -180,6 +180,18 @@ impl Parameters {
         }
     }
 
+    /// Replaces states on the device: the moving statistics that a training pass noted.
+    pub fn update(&mut self, states: &[(Weight, Tensor)]) -> Result<()> {
+        for (weight, value) in states {
+            let entry = self.entry(*weight)?;
+            if entry.role != Role::State {
+                return Err(Error::key(&entry.name, "is not a state; weights are changed by an optimizer"));
+            }
+            self.device().copy(value.slice(), self.tensor(*weight)?.slice())?;
+        }
+        Ok(())
+    }
+
     /// All names with their values, copied to the host: what a model file holds.
     pub fn export(&self) -> Result<Vec<(String, Array)>> {
         self.layout.entries.iter().map(|e| Ok((e.name.clone(), self.read(e)?))).collect()

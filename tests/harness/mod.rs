@@ -1,9 +1,12 @@
 //! One harness per kind of golden network case.
 
+mod attention;
 mod coupling_flow;
+mod deep_set;
 mod distributions;
 mod elementary;
 mod mlp;
+mod normalisation;
 mod optimiser;
 mod python;
 mod spline_transform;
@@ -25,13 +28,20 @@ use crate::common::golden::{Check, Harness, Outcome};
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
     ("CouplingFlow", coupling_flow::coupling_flow),
+    ("DeepSet", deep_set::deep_set),
     ("MLP", mlp::mlp),
     ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
     ("activations", elementary::activations),
+    ("batch_norm", normalisation::batch_norm),
+    ("batch_norm_train", normalisation::batch_norm_train),
     ("dense", elementary::dense),
     ("distributions", distributions::distributions),
+    ("group_norm", normalisation::group_norm),
+    ("keras_mha", attention::multi_head_attention),
+    ("layer_norm", normalisation::layer_norm),
     ("optimiser", optimiser::optimiser),
+    ("rms_norm", normalisation::rms_norm),
 ];
 
 type Fallible<T> = Result<T, Box<dyn Error>>;

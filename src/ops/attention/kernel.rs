@@ -122,8 +122,8 @@ fn attend(sets: &Sets, query: usize, head: usize, out: &mut [f32]) -> f32 {
         }
         let before = maximum;
         maximum = maximum.max(largest(&scores[..n]));
-        // Not finite while everything is masked or NaN: the exponentials then are 0 or NaN by themselves.
-        let origin = if maximum.is_finite() { maximum } else { 0.0 };
+        // While everything is masked the exponentials of −∞ are 0 by themselves; −∞ − −∞ would not be.
+        let origin = if maximum == f32::NEG_INFINITY { 0.0 } else { maximum };
         if before != maximum {
             let shrink = (before - origin).exp();
             total *= shrink;
