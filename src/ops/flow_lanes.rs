@@ -72,20 +72,15 @@ pub(super) fn write_strided<L: Lanes>(
     }
 }
 
-/// `asinh a = sign(a) · ln(|a| + √(a² + 1))`, without cancellation near zero and overflow far out, and `1/√(1 + a²)`.
+/// `asinh a` and its derivative `1/√(1 + a²)`.
 #[inline(always)]
 pub(super) fn asinh_with_derivative<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
-    let one = l.splat(1.0);
     let magnitude = l.abs(a);
-    // Above 2³⁰, a² + 1 = a² to working precision, and scaling by 2⁻³² keeps the square finite.
+    // Above 2³⁰, 1 + a² is a² to working precision; its square might overflow.
     let large = l.lt(l.splat(1_073_741_824.0), magnitude);
-    let small = l.select(large, one, magnitude);
-    let root = l.sqrt(l.fma(small, small, one));
-    let near = vector::log1p(l, l.add(small, l.div(l.mul(small, small), l.add(one, root))));
-    let far = l.add(vector::log(l, l.select(large, magnitude, one)), l.splat(std::f32::consts::LN_2));
-    let value = l.select(large, far, near);
-    let derivative = l.div(one, l.select(large, magnitude, root));
-    (l.copysign(value, a), derivative)
+    let root = l.sqrt(l.fma(magnitude, magnitude, l.splat(1.0)));
+    let derivative = l.div(l.splat(1.0), l.select(large, magnitude, root));
+    (vector::asinh(l, a), derivative)
 }
 
 /// `softplus(u) = max(u, 0) + ln(1 + e^(−|u|))` and its derivative, the logistic sigmoid. NaN stays NaN.

@@ -47,7 +47,7 @@ pub use dropout::Dropout;
 pub use flow_lanes::Direction;
 pub use gather_rows::GatherRows;
 pub use group_norm::{GroupNorm, GroupNormKind};
-pub use inverse_matrix::InverseMatrix;
+pub use inverse_matrix::{InverseMatrix, MOST_DIMENSIONS};
 pub use linear::Linear;
 pub use log_sum_exp::LogSumExp;
 pub use operation::{

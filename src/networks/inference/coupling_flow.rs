@@ -19,6 +19,7 @@ use crate::distributions::{BaseDistribution, BuiltDistribution};
 use crate::error::{Error, Result};
 use crate::math::Function;
 use crate::nn::{Mlp, Norm, Pass};
+use crate::ops::MOST_DIMENSIONS;
 use crate::parameters::{Builder, Initialiser, Parameters};
 use crate::random::Key;
 
@@ -113,6 +114,13 @@ impl CouplingFlow {
             if value == 0 {
                 return Err(Error::argument(name, "0 was given; give at least 1"));
             }
+        }
+        if self.permutation == Permutation::Orthogonal && dimension > MOST_DIMENSIONS {
+            let message = format!(
+                "{dimension} variables are too many for an orthogonal permutation, which takes up to {MOST_DIMENSIONS}; \
+                 choose the permutation random"
+            );
+            return Err(Error::argument("dimension", message));
         }
         let base = self.base_distribution.build(&builder.scope("base_distribution"), dimension)?;
         let options = CouplingOptions { subnet: &self.subnet, transform: self.transform };
