@@ -22,7 +22,7 @@ use crate::networks::summary::{BuiltSummaryNetwork, SummaryInput};
 use crate::networks::{InferenceChoice, SummaryChoice};
 use crate::nn::{Pass, Stage};
 use crate::optim::Adam;
-use crate::parameters::{Builder, Parameters};
+use crate::parameters::{Builder, Gradients, Parameters};
 use crate::random::Key;
 use crate::tensor::Tensor;
 
@@ -123,6 +123,17 @@ impl ContinuousApproximator {
     }
 }
 
+/// A loss and its gradients.
+#[derive(Debug)]
+pub struct LossGradients {
+    /// The loss.
+    pub loss: f64,
+    /// With respect to the weights.
+    pub weights: Gradients,
+    /// With respect to the canonical variables that the batch holds, in the order in which they are used.
+    pub variables: Vec<(Variable, Matrix)>,
+}
+
 /// A continuous approximator with weights on a device.
 pub struct BuiltContinuousApproximator {
     parameters: Parameters,
@@ -153,6 +164,27 @@ impl BuiltContinuousApproximator {
     /// The device.
     pub fn device(&self) -> &Device {
         self.parameters.device()
+    }
+
+    /// The loss of a batch with its gradients, dropout switched off: with respect to all weights, and with respect to the
+    /// values of the canonical variables (before standardisation).
+    pub fn loss_gradients(&self, batch: &Batch) -> Result<LossGradients> {
+        let tape = Tape::new(self.device());
+        let pass = Pass::inference(&tape, &self.parameters).with(Stage::Validation, true);
+        let mut inputs = Vec::new();
+        let loss = self.networks().loss(&pass, batch, &mut Vec::new(), Some(&mut inputs))?;
+        let weights = pass.gradients(loss)?;
+        let mut variables = Vec::new();
+        for (variable, input) in inputs {
+            let gradient = tape.gradient(input)?;
+            let columns = gradient.shape().last();
+            let moments = self.standardizer.moments(variable);
+            let scaled = gradient.values()?.into_iter().enumerate();
+            let values =
+                scaled.map(|(i, g)| f64::from(g) / moments.map_or(1.0, |m| m.deviation(i % columns))).collect();
+            variables.push((variable, Matrix { columns, values }));
+        }
+        Ok(LossGradients { loss: f64::from(loss.value()?.item()?), weights, variables })
     }
 
     /// `ln q` of each data set's inference variables in the adapter's network space, `[datasets]`: the network's density
@@ -365,7 +397,7 @@ impl Trainable for BuiltContinuousApproximator {
             inference: &*self.inference,
         };
         let pass = Pass::training(&self.tape, &self.parameters, key);
-        let loss = networks.loss(&pass, batch, &mut self.scratch)?;
+        let loss = networks.loss(&pass, batch, &mut self.scratch, None)?;
         let value = f64::from(loss.value()?.item()?);
         if !value.is_finite() {
             let origin = self.tape.first_not_finite()?.unwrap_or_else(|| "the loss".to_string());
@@ -383,7 +415,7 @@ impl Trainable for BuiltContinuousApproximator {
     fn loss(&self, batch: &Batch) -> Result<f64> {
         let tape = Tape::new(self.device());
         let pass = Pass::inference(&tape, &self.parameters).with(Stage::Validation, false);
-        let loss = self.networks().loss(&pass, batch, &mut Vec::new())?;
+        let loss = self.networks().loss(&pass, batch, &mut Vec::new(), None)?;
         Ok(f64::from(loss.value()?.item()?))
     }
 }
@@ -398,7 +430,13 @@ struct Networks<'a> {
 
 impl Networks<'_> {
     /// `mean(−ln q(θ̃ | c) · weight)`, a scalar.
-    fn loss<'t>(&self, pass: &Pass<'t>, batch: &Batch, scratch: &mut Vec<f32>) -> Result<Var<'t>> {
+    fn loss<'t>(
+        &self,
+        pass: &Pass<'t>,
+        batch: &Batch,
+        scratch: &mut Vec<f32>,
+        mut inputs: Option<&mut Vec<(Variable, Var<'t>)>>,
+    ) -> Result<Var<'t>> {
         let targets = batch.inference_variables.as_ref();
         let targets = targets.ok_or_else(|| {
             Error::key("inference_variables", "is missing; training needs the parameters of each data set")
@@ -419,7 +457,11 @@ impl Networks<'_> {
         let tape = pass.tape();
         let mut upload = |variable: Variable, matrix: &Matrix| -> Result<Var<'t>> {
             self.standardizer.forward(variable, matrix, scratch)?;
-            Ok(tape.values([matrix.rows(), matrix.columns], scratch))
+            let shape = [matrix.rows(), matrix.columns];
+            let Some(inputs) = &mut inputs else { return Ok(tape.values(shape, scratch)) };
+            let input = tape.input(Tensor::from_values(tape.device(), shape, scratch)?);
+            inputs.push((variable, input));
+            Ok(input)
         };
         let x = upload(Variable::InferenceVariables, targets)?;
         let direct = match &batch.inference_conditions {

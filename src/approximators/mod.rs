@@ -9,6 +9,6 @@ mod standardizer;
 mod trainable;
 
 pub use batch::{Batch, Matrix, Sets};
-pub use continuous::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions};
+pub use continuous::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions, LossGradients};
 pub use standardizer::{Moments, Standardizer, Variable};
 pub use trainable::{StepOutcome, Trainable};

@@ -12,7 +12,7 @@ use super::{Fallible, array, hand_in_gradients, tensor, weights};
 use crate::common::golden::{Check, Outcome};
 
 /// The configuration that the peer's arguments stand for.
-fn config(hyper: &Value) -> Fallible<CouplingFlow> {
+pub fn config(hyper: &Value) -> Fallible<CouplingFlow> {
     let text = |key: &str| hyper[key].as_str().ok_or_else(|| format!("'{key}' is not a text: {}", hyper[key]));
     if text("subnet")? != "mlp" {
         return Err(format!("the subnet {} is not known", hyper["subnet"]).into());

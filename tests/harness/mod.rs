@@ -2,6 +2,7 @@
 
 pub mod adapters;
 mod attention;
+mod continuous;
 mod coupling_flow;
 mod deep_set;
 mod distributions;
@@ -28,6 +29,7 @@ use crate::common::golden::{Check, Harness, Outcome};
 
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
+    ("ContinuousApproximator", continuous::continuous),
     ("CouplingFlow", coupling_flow::coupling_flow),
     ("DeepSet", deep_set::deep_set),
     ("MLP", mlp::mlp),

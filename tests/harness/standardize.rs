@@ -43,7 +43,7 @@ pub fn standardize(check: &mut Check) -> Outcome {
             name if name.contains("both_sides") => each(&ms, &of_m, &|i, x| x * s[row(i)] * s[column(i)])?,
             name if name.contains("left_side") => each(&ms, &of_m, &|i, x| x * s[row(i)])?,
             name if name.contains("right_side") => each(&ms, &of_m, &|i, x| x / s[column(i)])?,
-            "inverse.identity" => v.clone(),
+            "inverse.identity" => m.clone(),
             _ => continue,
         };
         check.output(&name, &result);
