@@ -1,4 +1,48 @@
-//! ferroflow: amortized Bayesian inference.
+//! # ferroflow: amortized Bayesian inference
+//!
+//! A scientist has a simulator and a prior. ferroflow trains neural networks on simulations once; from then on the
+//! posterior of any new data set costs milliseconds. Everything below is written for this purpose: tensors, gradients,
+//! kernels and networks; there is no machine-learning framework underneath.
+//!
+//! ```no_run
+//! # fn main() -> ferroflow::Result<()> {
+//! use ferroflow::prelude::*;
+//!
+//! let mut workflow = BasicWorkflow::for_simulator(LinearRegression::default())?.seed(1).build()?;
+//! workflow.fit_online(Fit { epochs: 15, batches_per_epoch: 200, ..Fit::default() })?;
+//! let observed = workflow.simulate(3)?;
+//! let draws = workflow.sample(&observed, 1000)?; // name → [datasets, draws, dim]
+//! workflow.diagnose(300)?.save("runs/regression")?; // numbers, pictures, one HTML page
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## A tour of the house
+//!
+//! Data flows one way through it:
+//!
+//! ```text
+//! simulator ─► record ─► adapter ─► summary network ─► inference network ─► loss ─► tape ─► optimizer   (training)
+//! observed  ─► record ─► adapter ─► summary network ─► inverse of the flow ─► draws ─► adapter⁻¹        (inference)
+//! ```
+//!
+//! | floor | rooms | what is there |
+//! |---|---|---|
+//! | 1 | [`error`], [`math`], [`random`], [`codecs`] | one error type; scalar functions with derivatives; counter-based random streams; files as arrays |
+//! | 2 | [`device`] | memory and kernels: SIMD lanes, vector functions, the packed matrix product, threads |
+//! | 3 | [`tensor`], [`ops`] | tensors, and the table of operations with one file each |
+//! | 4 | [`parameters`], [`autodiff`], [`optim`] | named flat weights; the tape; Adam and schedules |
+//! | 5 | [`nn`], [`distributions`], [`bijections`] | layers; base distributions; invertible maps with log-determinants |
+//! | 6 | [`networks`] | summary networks and inference networks |
+//! | 7 | [`data`], [`simulators`], [`adapters`] | records of named columns, simulators, transforms between data and network space |
+//! | 8 | [`approximators`] | networks with standardisation: what represents a posterior |
+//! | 9 | [`diagnostics`], [`io`], [`workflow`], [`evaluation`] | numbers, pictures, files; fit, resume, sample, diagnose |
+//! | 10 | the command line | `ferroflow train linear-regression` |
+//!
+//! A file uses only rooms that stand before its own in this table. Floors 2 to 6 know nothing of records and studies;
+//! floor 7 and the diagnostics compute on the host in f64 and know nothing of devices and tapes. A test keeps it so.
+//!
+//! Same seed, same bits: whatever the number of threads, however the rows are batched into calls, after kill and resume.
 
 pub mod codecs;
 pub mod error;
@@ -31,5 +75,7 @@ pub mod io;
 pub mod workflow;
 
 pub mod evaluation;
+
+pub mod prelude;
 
 pub use error::{Error, Result};

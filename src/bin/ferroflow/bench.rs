@@ -13,17 +13,16 @@ use ferroflow::workflow::{BasicWorkflow, Fit};
 use crate::arguments::Bench;
 use crate::output::{Outcome, Output};
 
-/// Held-out data sets, draws for each, and the seed they come from: no training uses it.
+/// Held-out data sets and draws for each.
 const DATASETS: usize = 1000;
 const DRAWS: usize = 2000;
-const TEST_SEED: u64 = 20_260_101;
 /// Simulation-based calibration: data sets and draws.
 const SBC: (usize, usize) = (300, 1000);
 
 pub fn run(arguments: Bench) -> Outcome {
     let mut output = Output::new(arguments.json);
     if let Some(model) = &arguments.model {
-        return report(&mut output, "model", 0, 0.0, &load(model)?);
+        return report(&mut output, "model", 0, 0.0, &load(model)?, arguments.test_seed);
     }
     let mut all = Vec::new();
     for &seed in &arguments.seeds {
@@ -36,7 +35,7 @@ pub fn run(arguments: Bench) -> Outcome {
             .build()?;
         workflow.fit_online(Fit { epochs, batches_per_epoch: 200, ..Fit::for_regression() })?;
         let seconds = began.elapsed().as_secs_f64();
-        all.push(measure(&mut output, &format!("{epochs} epochs"), seed, seconds, &workflow)?);
+        all.push(measure(&mut output, &format!("{epochs} epochs"), seed, seconds, &workflow, arguments.test_seed)?);
     }
     let over = |f: fn(&Agreement) -> f64| all.iter().map(f).sum::<f64>() / all.len().max(1) as f64;
     output.line(format!(
@@ -53,13 +52,20 @@ fn load(model: &Path) -> ferroflow::Result<BasicWorkflow> {
     BasicWorkflow::load(model, None, Device::cpu())
 }
 
-fn report(output: &mut Output, what: &str, seed: u64, seconds: f64, workflow: &BasicWorkflow) -> Outcome {
-    measure(output, what, seed, seconds, workflow).map(drop)
+fn report(output: &mut Output, what: &str, seed: u64, seconds: f64, workflow: &BasicWorkflow, test: u64) -> Outcome {
+    measure(output, what, seed, seconds, workflow, test).map(drop)
 }
 
-fn measure(output: &mut Output, what: &str, seed: u64, seconds: f64, workflow: &BasicWorkflow) -> Outcome<Agreement> {
-    let agreement = exact_regression(workflow, DATASETS, DRAWS, TEST_SEED)?;
-    let inside = calibrated(workflow)?;
+fn measure(
+    output: &mut Output,
+    what: &str,
+    seed: u64,
+    seconds: f64,
+    workflow: &BasicWorkflow,
+    test: u64,
+) -> Outcome<Agreement> {
+    let agreement = exact_regression(workflow, DATASETS, DRAWS, test)?;
+    let inside = calibrated(workflow, test)?;
     output.line(format!(
         "{what}, seed {seed}: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3}), training {seconds:.1} s, \
          SBC {} the 95 % band",
@@ -76,13 +82,13 @@ fn measure(output: &mut Output, what: &str, seed: u64, seconds: f64, workflow: &
     Ok(agreement)
 }
 
-fn calibrated(workflow: &BasicWorkflow) -> ferroflow::Result<bool> {
+fn calibrated(workflow: &BasicWorkflow, test: u64) -> ferroflow::Result<bool> {
     use ferroflow::simulators::Simulator;
-    let data = LinearRegression::default().simulate(SBC.0, TEST_SEED + 1)?;
-    let posterior = workflow.sample_from(&data, SBC.1, 0, TEST_SEED)?;
+    let data = LinearRegression::default().simulate(SBC.0, test + 1)?;
+    let posterior = workflow.sample_from(&data, SBC.1, 0, test)?;
     let draws = Draws::from_record(&posterior)?;
     let truths: Truths = draws.truths(&data)?;
     let ranks = rank_counts(&draws, &truths)?;
-    let check = sbc_check(&ranks, SBC.1, &SbcOptions::default(), Key::new(TEST_SEED))?;
+    let check = sbc_check(&ranks, SBC.1, &SbcOptions::default(), Key::new(test))?;
     Ok(check.variables.iter().all(|variable| variable.inside))
 }
