@@ -30,4 +30,6 @@ pub mod diagnostics;
 pub mod io;
 pub mod workflow;
 
+pub mod evaluation;
+
 pub use error::{Error, Result};

@@ -11,7 +11,7 @@ use ferroflow::codecs::Array;
 use ferroflow::math::Function;
 
 /// The one kind of adapter cases, `adapter`.
-const ADAPTERS: &[(&str, Harness)] = &[("adapter", common::adapters::adapter)];
+const ADAPTERS: &[(&str, Harness)] = &[("adapter", harness::adapters::adapter)];
 
 /// Name of the diagnostic and its harness.
 const DIAGNOSTICS: &[(&str, Harness)] = &[];

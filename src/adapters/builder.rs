@@ -6,7 +6,7 @@ use crate::codecs::Dtype;
 
 use super::adapter::Adapter;
 use super::broadcast::{Broadcast, Expand};
-use super::concatenate::{Concatenate, Sections, Split};
+use super::concatenate::Concatenate;
 use super::constant::Constant;
 use super::constrain::{Bounds, Constrain};
 use super::custom::{Custom, CustomTransform};
@@ -19,6 +19,7 @@ use super::one_hot::OneHot;
 use super::scaling::{Apply, Log, Scale, Shift, Sqrt};
 use super::select::{Positions, RandomSubsample, SampleSize, Take};
 use super::shape::{AsSet, Axes, ExpandDims, Squeeze};
+use super::split::{Sections, Split};
 use super::standardize::Standardize;
 use super::transform::{ToDict, Transform};
 

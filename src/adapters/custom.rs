@@ -117,7 +117,10 @@ impl Custom {
 
     fn add_log_det(&self, log_det: &mut LogDeterminants, key: &str, data: &Column, sign: f64) -> Result<()> {
         let Some(rows) = self.code()?.log_det(&data.array)? else {
-            log_det.mark_unknown(key, format!("the custom transform '{}'", self.name));
+            log_det.mark_unknown(
+                key,
+                format!("the custom transform '{}' gives none; implement log_det or derivative there", self.name),
+            );
             return Ok(());
         };
         let expected = data.array.shape().first().copied().unwrap_or(1);

@@ -1,6 +1,7 @@
 //! Element types.
 
-use indexmap::IndexMap;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codecs::{Array, Dtype};
@@ -59,8 +60,8 @@ pub struct MapDtype {
     /// The type in network space.
     pub to_dtype: Dtype,
     /// The types in data space, learned.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub learned: IndexMap<String, Dtype>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, Dtype>,
 }
 
 impl MapDtype {

@@ -77,12 +77,9 @@ impl LogDeterminants {
         match self.entries.get(key) {
             None => Ok(None),
             Some(Contribution::Known(values)) => Ok(Some(values)),
-            Some(Contribution::Unknown(transform)) => Err(Error::key(
-                key,
-                format!(
-                    "has no log-determinant, because {transform} gives none; implement log_det or derivative there"
-                ),
-            )),
+            Some(Contribution::Unknown(reason)) => {
+                Err(Error::key(key, format!("has no log-determinant, because {reason}")))
+            }
         }
     }
 
@@ -106,8 +103,9 @@ impl LogDeterminants {
         self.merge(key, Contribution::Known(signed))
     }
 
-    pub(super) fn mark_unknown(&mut self, key: &str, transform: impl Into<String>) {
-        self.entries.insert(key.to_owned(), Contribution::Unknown(transform.into()));
+    /// Makes asking for a key an error with this reason and remedy.
+    pub(super) fn mark_unknown(&mut self, key: &str, reason: impl Into<String>) {
+        self.entries.insert(key.to_owned(), Contribution::Unknown(reason.into()));
     }
 
     /// Moves what `from` has to `into`, adding to what is there.

@@ -222,7 +222,10 @@ mod tests {
 
     const OPEN: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-    fn maps() -> Vec<(ScalarMap, fn(f64) -> f64)> {
+    /// From a number of the line to one of the domain.
+    type Place = fn(f64) -> f64;
+
+    fn maps() -> Vec<(ScalarMap, Place)> {
         let (floor, ceiling) = OPEN;
         vec![
             (ScalarMap::Shift { by: -3.5 }, |t| t),

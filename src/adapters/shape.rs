@@ -1,6 +1,7 @@
 //! Axes of size one: sets, series, expand and squeeze.
 
-use indexmap::IndexMap;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Column, Record};
@@ -23,8 +24,8 @@ pub struct AsSet {
     /// The columns.
     pub keys: Keys,
     /// How many axes were added, learned.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub learned: IndexMap<String, usize>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, usize>,
 }
 
 const SET_RANK: usize = 3;
@@ -146,8 +147,8 @@ pub struct ExpandDims {
     /// The places.
     pub axis: Axes,
     /// Number of axes in data space, learned; it tells the way back how many axes draws have put in front.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub learned: IndexMap<String, usize>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, usize>,
 }
 
 /// Removes axes of size one; `axis` names their places in the data. Going back inserts them.
@@ -159,8 +160,8 @@ pub struct Squeeze {
     /// The places.
     pub axis: Axes,
     /// Number of axes in data space, learned; it tells the way back how many axes draws have put in front.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub learned: IndexMap<String, usize>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, usize>,
 }
 
 /// The axes counted from the end, given the rank that their count from the front refers to.
@@ -226,7 +227,7 @@ fn remove(operation: &str, key: &str, column: &Column, axes: &Axes) -> Result<Co
     reshaped(column, shape)
 }
 
-fn learn_ranks(learned: &mut IndexMap<String, usize>, keys: &Keys, record: &Record, context: &Context) -> Result<()> {
+fn learn_ranks(learned: &mut BTreeMap<String, usize>, keys: &Keys, record: &Record, context: &Context) -> Result<()> {
     for key in present(keys, record, context.strict)? {
         let rank = rank(find(record, &key)?);
         learned.entry(key).or_insert(rank);

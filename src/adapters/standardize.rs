@@ -1,6 +1,7 @@
 //! Standardisation by given moments or by moments learned from the training data.
 
-use indexmap::IndexMap;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codecs::Dtype;
@@ -37,8 +38,8 @@ pub struct Standardize {
     #[serde(default)]
     pub frozen: bool,
     /// What was learned, by column.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub learned: IndexMap<String, Moments>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, Moments>,
 }
 
 /// Running mean and sum of squared deviations of each position of the last axis.

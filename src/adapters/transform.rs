@@ -7,7 +7,7 @@ use crate::error::Result;
 
 use super::broadcast::Broadcast;
 use super::columns::reshaped;
-use super::concatenate::{Concatenate, Split};
+use super::concatenate::Concatenate;
 use super::constrain::Constrain;
 use super::custom::Custom;
 use super::dtype::{ConvertDtype, MapDtype, ToArray};
@@ -20,6 +20,7 @@ use super::pass::{Context, LogDeterminants};
 use super::scaling::{Apply, Log, Scale, Shift, Sqrt};
 use super::select::{RandomSubsample, Take};
 use super::shape::{AsSet, ExpandDims, Squeeze};
+use super::split::Split;
 use super::standardize::Standardize;
 use super::table::Origins;
 

@@ -374,8 +374,9 @@ impl Trainable for BuiltContinuousApproximator {
                 format!("the loss is {value}; lower the learning rate or look for extreme simulations"),
             ));
         }
-        let gradients = pass.gradients(loss)?;
+        let (gradients, states) = (pass.gradients(loss)?, pass.updates()?);
         let report = optimizer.step(&mut self.parameters, &gradients)?;
+        self.parameters.update(&states)?;
         Ok(StepOutcome { loss: value, report })
     }
 

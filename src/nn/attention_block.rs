@@ -69,7 +69,7 @@ impl AttentionBlock {
     /// Gives the block weights for `x` `[rows, inputs]` and `y` `[rows, keys]`.
     pub fn build(&self, builder: &Builder, inputs: usize, keys: usize) -> Result<BuiltAttentionBlock> {
         let width = self.embed_dim;
-        if self.num_heads == 0 || width == 0 || width % self.num_heads != 0 {
+        if self.num_heads == 0 || width == 0 || !width.is_multiple_of(self.num_heads) {
             let message = format!("{} heads for the width {width}; choose a divisor of the width", self.num_heads);
             return Err(Error::argument("num_heads", message));
         }

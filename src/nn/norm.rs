@@ -85,7 +85,8 @@ impl GroupNorm {
     /// Builds the layer for a number of channels, with or without `gamma` and `beta`. The number of groups is lowered until
     /// it divides that of the channels.
     pub fn build(builder: &Builder, channels: usize, groups: usize, gain: bool, shift: bool) -> Self {
-        let groups = (1..=groups.clamp(1, channels.max(1))).rev().find(|groups| channels % groups == 0).unwrap_or(1);
+        let groups =
+            (1..=groups.clamp(1, channels.max(1))).rev().find(|&groups| channels.is_multiple_of(groups)).unwrap_or(1);
         GroupNorm { weights: GainAndShift::build(builder, channels, gain, shift), groups }
     }
 

@@ -149,3 +149,122 @@ impl BuiltPoolingByAttention {
         elements * self.feed_forward.flops() + self.block.flops(self.count, elements)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autodiff::Tape;
+    use crate::device::Device;
+    use crate::nn::Stage;
+    use crate::ops::random;
+    use crate::parameters::Parameters;
+    use crate::random::Key;
+    use crate::tensor::Tensor;
+
+    const FEATURES: usize = 3;
+
+    fn block() -> AttentionBlock {
+        AttentionBlock { embed_dim: 12, num_heads: 3, ..AttentionBlock::default() }
+    }
+
+    struct Layers {
+        parameters: Parameters,
+        sets: SetAttention,
+        induced: InducedSetAttention,
+        pooling: BuiltPoolingByAttention,
+    }
+
+    fn layers() -> Layers {
+        let builder = Builder::new();
+        let AttentionBlock { embed_dim, num_heads, dropout, expansion_factor, .. } = block();
+        let pooling = PoolingByAttention {
+            num_seeds: 2,
+            seed_dim: Some(5),
+            embed_dim,
+            num_heads,
+            dropout,
+            expansion_factor,
+            glu_variant: GatedUnit::Geglu,
+            use_bias: true,
+            layer_norm: true,
+            kernel_initializer: Initialiser::GlorotUniform,
+        };
+        let sets = SetAttention::build(&builder.scope("sets"), &block(), FEATURES).unwrap();
+        let induced = InducedSetAttention::build(&builder.scope("induced"), &block(), 4, FEATURES).unwrap();
+        let pooling = pooling.build(&builder.scope("pooling"), 12).unwrap();
+        Layers { parameters: builder.finish(&Device::cpu(), Key::new(1)).unwrap(), sets, induced, pooling }
+    }
+
+    impl Layers {
+        /// What the layers make of sets: elements of both kinds of attention, and the pooled sets.
+        fn run(&self, offsets: &[u32], elements: &[f32]) -> [Vec<f32>; 3] {
+            let tape = Tape::new(self.parameters.device());
+            let pass = Pass::inference(&tape, &self.parameters);
+            let x = tape.values([elements.len() / FEATURES, FEATURES], elements);
+            let offsets = Tensor::from_indices(tape.device(), [offsets.len()], offsets).unwrap();
+            let offsets = tape.constant(offsets);
+            let attended = self.sets.forward(&pass, x, offsets, None);
+            let induced = self.induced.forward(&pass, x, offsets, None);
+            let pooled = self.pooling.forward(&pass, attended + induced, offsets);
+            [attended, induced, pooled].map(|var| var.value().unwrap().values().unwrap())
+        }
+    }
+
+    #[test]
+    fn a_ragged_batch_equals_one_set_at_a_time() {
+        let layers = layers();
+        let offsets = [0u32, 1, 8, 45, 47];
+        let elements = random::normal(layers.parameters.device(), Key::new(2), 0, [47, FEATURES]).unwrap();
+        let elements = elements.values().unwrap();
+        let together = layers.run(&offsets, &elements);
+        let mut alone: [Vec<f32>; 3] = Default::default();
+        for set in offsets.windows(2) {
+            let rows = set[0] as usize * FEATURES..set[1] as usize * FEATURES;
+            for (all, one) in alone.iter_mut().zip(layers.run(&[0, set[1] - set[0]], &elements[rows])) {
+                all.extend(one);
+            }
+        }
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        for (together, alone) in together.iter().zip(&alone) {
+            assert_eq!(bits(together), bits(alone));
+        }
+    }
+
+    #[test]
+    fn pooling_does_not_depend_on_the_order_of_a_set() {
+        let layers = layers();
+        let elements = random::normal(layers.parameters.device(), Key::new(2), 0, [9, FEATURES]).unwrap();
+        let elements = elements.values().unwrap();
+        let turned: Vec<f32> = elements.chunks(FEATURES).rev().flatten().copied().collect();
+        let [[.., pooled], [.., other]] = [&elements, &turned].map(|elements| layers.run(&[0, 9], elements));
+        assert!(pooled.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-5), "{pooled:?} {other:?}");
+    }
+
+    /// Dropout changes the result in training, the same way for the same key, and its gradient exists.
+    #[test]
+    fn dropout_is_a_function_of_the_key() {
+        let layers = layers();
+        let run = |key: u64| {
+            let tape = Tape::new(layers.parameters.device());
+            let pass = Pass::training(&tape, &layers.parameters, Key::new(key));
+            assert_eq!(pass.stage(), Stage::Training);
+            let x = random::normal(tape.device(), Key::new(2), 0, [9, FEATURES]).unwrap();
+            let offsets = tape.constant(Tensor::from_indices(tape.device(), [3], &[0, 4, 9]).unwrap());
+            let attended = layers.sets.forward(&pass, tape.input(x), offsets, None);
+            let y = layers.pooling.forward(&pass, attended, offsets);
+            let gradients = pass.gradients((y * y).mean()).unwrap();
+            (y.value().unwrap().values().unwrap(), gradients.flat().values().unwrap())
+        };
+        let (first, gradients) = run(1);
+        assert_eq!((first.clone(), gradients.clone()), run(1));
+        assert_ne!(first, run(2).0);
+        assert!(gradients.iter().all(|g| g.is_finite()) && gradients.iter().any(|&g| g != 0.0));
+    }
+
+    #[test]
+    fn heads_must_divide_the_width() {
+        let config = AttentionBlock { num_heads: 5, ..block() };
+        let message = SetAttention::build(&Builder::new(), &config, 3).unwrap_err().to_string();
+        assert!(message.contains("5 heads for the width 12"), "{message}");
+    }
+}

@@ -56,6 +56,11 @@ impl Default for Fit {
 }
 
 impl Fit {
+    /// The budget of the linear-regression tutorial: 15 epochs of 200 batches of 32 data sets.
+    pub fn for_regression() -> Self {
+        Fit { epochs: 15, batches_per_epoch: 200, ..Fit::default() }
+    }
+
     /// Checks all ranges.
     pub fn check(&self) -> Result<()> {
         for (name, value) in

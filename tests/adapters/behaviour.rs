@@ -16,7 +16,8 @@ fn broadcast_examples() {
         }
         record
     };
-    let cases: [(&[usize], &[usize], Expand, Vec<isize>, &[usize]); 5] = [
+    type Case = (&'static [usize], &'static [usize], Expand, Vec<isize>, &'static [usize]);
+    let cases: [Case; 5] = [
         (&[1], &[2, 3], Expand::Left, vec![-1], &[2, 1]),
         (&[1], &[2, 3], Expand::Left, vec![], &[2, 3]),
         (&[2, 3], &[2, 2, 3], Expand::At(1.into()), vec![-1], &[2, 2, 3]),
@@ -169,7 +170,7 @@ fn log_determinants_that_nobody_knows_are_refused() {
     for adapter in [Adapter::new().log("x").take("x", 0, -1), Adapter::new().log("x").split("x", ["p", "x"])] {
         let (_, log_det) = adapter.forward_with_log_det(&data, Strictness::Strict).unwrap();
         let error = log_det.get("x").unwrap_err().to_string();
-        assert!(error.contains("which comes after a transform of it"), "{error}");
+        assert!(error.contains("after a transform of it"), "{error}");
     }
     let (_, log_det) = Adapter::new().shift("x", 1.0).forward_with_log_det(&data, Strictness::Strict).unwrap();
     assert!(log_det.is_empty() && log_det.get("x").unwrap().is_none());

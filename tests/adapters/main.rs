@@ -10,33 +10,33 @@ use ferroflow::adapters::{Adapter, Strictness};
 use ferroflow::codecs::{Array, Dtype, Values};
 use ferroflow::data::{Column, Record};
 
-pub fn array(shape: &[usize], values: &[f64]) -> Array {
+fn array(shape: &[usize], values: &[f64]) -> Array {
     Array::f64(shape, values.to_vec()).unwrap()
 }
 
-pub fn integers(shape: &[usize], values: &[i64]) -> Array {
+fn integers(shape: &[usize], values: &[i64]) -> Array {
     Array::new(shape, Values::I64(values.to_vec())).unwrap()
 }
 
-pub fn shape<'a>(record: &'a Record, key: &str) -> &'a [usize] {
+fn shape<'a>(record: &'a Record, key: &str) -> &'a [usize] {
     record.column(key).unwrap().array.shape()
 }
 
-pub fn numbers(record: &Record, key: &str) -> Vec<f64> {
+fn numbers(record: &Record, key: &str) -> Vec<f64> {
     record.column(key).unwrap().array.to_f64()
 }
 
-pub fn forward(adapter: &Adapter, record: &Record) -> Record {
+fn forward(adapter: &Adapter, record: &Record) -> Record {
     adapter.forward(record, Strictness::Strict).unwrap()
 }
 
-pub fn fitted(mut adapter: Adapter, record: &Record) -> Adapter {
+fn fitted(mut adapter: Adapter, record: &Record) -> Adapter {
     adapter.fit(record).unwrap();
     adapter
 }
 
 /// The adapter of the regression tutorial.
-pub fn regression() -> Adapter {
+fn regression() -> Adapter {
     Adapter::new()
         .broadcast("N", "x")
         .as_set(["x", "y"])
@@ -49,7 +49,7 @@ pub fn regression() -> Adapter {
 }
 
 /// Two data sets of the regression tutorial, with 2 and 3 observations.
-pub fn regression_data() -> Record {
+fn regression_data() -> Record {
     let mut record = Record::new()
         .with("beta", array(&[2, 2], &[0.5, -1.0, 2.0, 0.25]))
         .with("sigma", array(&[2, 1], &[1.5, 0.75]))

@@ -54,7 +54,7 @@ fn adapters() -> Vec<Adapter> {
         start().standardize_with("a", [0.5, 0.25], 0.3),
         start().standardize("a"),
         start().custom("a", Cubic),
-        start().rename("a", "t").log("t").split("t", ["t0", "t1"]).concatenate(["t1", "t0"], "a").log("b"),
+        start().rename("a", "t").split("t", ["t0", "t1"]).log("t0").concatenate(["t1", "t0"], "a").log("b"),
         start().split("a", ["p", "q"]).log("p").concatenate(["p", "q"], "a"),
         start().group(["a", "b"], "g", "").log("g/a").ungroup("g", "in_").rename("in_a", "a").rename("in_b", "b"),
         start().expand_dims("a", 1).scale("a", 3.0).squeeze("a", 1),

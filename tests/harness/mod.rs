@@ -1,5 +1,6 @@
-//! One harness per kind of golden network case.
+//! One harness per kind of golden case.
 
+pub mod adapters;
 mod attention;
 mod coupling_flow;
 mod deep_set;

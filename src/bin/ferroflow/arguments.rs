@@ -39,6 +39,31 @@ pub enum Command {
     Inspect(Inspect),
     /// List the devices that networks can compute on
     Devices,
+    /// Measure: the amortized posterior against the exact one
+    Bench(Bench),
+}
+
+/// Train the linear regression and compare draws with the exact posterior of 1000 held-out data sets.
+#[derive(Args)]
+pub struct Bench {
+    /// What to measure
+    #[arg(value_name = "WORKLOAD", value_parser = ["exact-regression"])]
+    pub workload: String,
+    /// Seeds of the trainings
+    #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
+    pub seeds: Vec<u64>,
+    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets
+    #[arg(long, value_name = "F", default_value_t = 1, value_parser = positive)]
+    pub factor: usize,
+    /// Number of threads; the result does not depend on it
+    #[arg(long, value_name = "T", default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+    /// Measure this trained model instead of training
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Draw parameters from the prior and simulate data sets.

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Everything that computes is in the library.
 
 mod arguments;
+mod bench;
 mod checks;
 mod devices;
 mod diagnose;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Diagnose(arguments) => diagnose::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Devices => devices::run(),
+        Command::Bench(arguments) => bench::run(arguments),
     });
     match outcome {
         Ok(Ok(())) => ExitCode::SUCCESS,

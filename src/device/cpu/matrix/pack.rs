@@ -22,23 +22,34 @@ impl Kernel for PackPanel<'_> {
     fn run<L: Lanes>(self, l: L) {
         let PackPanel { b, first_row, depth, first_column, columns, width, to } = self;
         let from = b.from(first_row, first_column);
-        let rows = to.chunks_exact_mut(width).take(depth).enumerate();
-        if b.column_stride() == 1 {
-            for (k, row) in rows {
-                let from = &from[k * b.row_stride()..][..columns];
-                for (to, from) in row.chunks_exact_mut(L::WIDTH).zip(from.chunks(L::WIDTH)) {
-                    l.write(to, l.read(from));
-                }
-                for lane in &mut row[columns.next_multiple_of(L::WIDTH).min(width)..] {
-                    *lane = 0.0;
+        let (row_stride, column_stride) = (b.row_stride(), b.column_stride());
+        assert!(
+            to.len() >= depth * width && columns <= width && width.is_multiple_of(L::WIDTH),
+            "a panel has its size"
+        );
+        assert!(depth == 0 || columns == 0 || (depth - 1) * row_stride + (columns - 1) * column_stride < from.len());
+        if column_stride == 1 {
+            for k in 0..depth {
+                // SAFETY: row k of B's part has `columns` elements and row k of the panel `width`, as asserted.
+                unsafe {
+                    let (from, to) = (from.as_ptr().add(k * row_stride), to.as_mut_ptr().add(k * width));
+                    for j in (0..width).step_by(L::WIDTH) {
+                        let value = if j + L::WIDTH <= columns {
+                            l.load(from.add(j))
+                        } else {
+                            l.load_partial(from.wrapping_add(j), columns.saturating_sub(j))
+                        };
+                        l.store(to.add(j), value);
+                    }
                 }
             }
-        } else if b.row_stride() == 1 {
-            transpose(from, b.column_stride(), columns, depth, to, width);
+        } else if row_stride == 1 {
+            // SAFETY: as asserted above.
+            unsafe { transpose(from.as_ptr(), column_stride, columns, depth, to.as_mut_ptr(), width) };
         } else {
-            for (k, row) in rows {
+            for (k, row) in to.chunks_exact_mut(width).take(depth).enumerate() {
                 for (j, lane) in row.iter_mut().enumerate() {
-                    *lane = if j < columns { from[k * b.row_stride() + j * b.column_stride()] } else { 0.0 };
+                    *lane = if j < columns { from[k * row_stride + j * column_stride] } else { 0.0 };
                 }
             }
         }
@@ -46,58 +57,57 @@ impl Kernel for PackPanel<'_> {
 }
 
 /// `to[k·width + j] = from[j·stride + k]` for `k < depth`, `j < columns`; zero for the other `j < width`.
+///
+/// # Safety
+/// All these elements exist, and `width` is a multiple of four.
 #[inline(always)]
-fn transpose(from: &[f32], stride: usize, columns: usize, depth: usize, to: &mut [f32], width: usize) {
-    for j in (0..columns.next_multiple_of(4).min(width)).step_by(4) {
-        if j + 4 <= columns {
-            let lines: [&[f32]; 4] = std::array::from_fn(|i| &from[(j + i) * stride..][..depth]);
-            let whole = depth - depth % 4;
-            for k in (0..whole).step_by(4) {
-                let square = transposed(std::array::from_fn(|i| [0, 1, 2, 3].map(|q| lines[i][k + q])));
-                for (q, row) in square.iter().enumerate() {
-                    to[(k + q) * width + j..][..4].copy_from_slice(row);
-                }
+unsafe fn transpose(from: *const f32, stride: usize, columns: usize, depth: usize, to: *mut f32, width: usize) {
+    let whole = depth - depth % 4;
+    for j in (0..width).step_by(4) {
+        // SAFETY: by the caller.
+        unsafe {
+            let squares = if j + 4 <= columns { whole } else { 0 };
+            for k in (0..squares).step_by(4) {
+                transpose_square(from.add(j * stride + k), stride, to.add(k * width + j), width);
             }
-            for k in whole..depth {
-                for (i, line) in lines.iter().enumerate() {
-                    to[k * width + j + i] = line[k];
-                }
-            }
-        } else {
-            for k in 0..depth {
+            for k in squares..depth {
                 for i in j..j + 4 {
-                    to[k * width + i] = if i < columns { from[i * stride + k] } else { 0.0 };
+                    *to.add(k * width + i) = if i < columns { *from.add(i * stride + k) } else { 0.0 };
                 }
             }
-        }
-    }
-    let filled = columns.next_multiple_of(4).min(width);
-    if filled < width {
-        for row in to.chunks_exact_mut(width).take(depth) {
-            row[filled..].fill(0.0);
         }
     }
 }
 
-/// A square of four rows, transposed; on x86-64 by the shuffles that every such processor has.
+/// Transposes four rows of four elements; on x86-64 by the shuffles that every such processor has.
+///
+/// # Safety
+/// The elements exist.
 #[inline(always)]
-fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+unsafe fn transpose_square(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: by the caller; SSE is part of x86-64.
     #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::*;
-        // SAFETY: SSE is part of x86-64, and arrays of four f32 are as large as the vectors.
-        unsafe {
-            let [mut a, mut b, mut c, mut d] = rows.map(|row| _mm_loadu_ps(row.as_ptr()));
-            _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-            [a, b, c, d].map(|row| {
-                let mut lanes = [0.0; 4];
-                _mm_storeu_ps(lanes.as_mut_ptr(), row);
-                lanes
-            })
+    unsafe {
+        use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
+        let mut a = _mm_loadu_ps(from);
+        let mut b = _mm_loadu_ps(from.add(from_stride));
+        let mut c = _mm_loadu_ps(from.add(2 * from_stride));
+        let mut d = _mm_loadu_ps(from.add(3 * from_stride));
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        _mm_storeu_ps(to, a);
+        _mm_storeu_ps(to.add(to_stride), b);
+        _mm_storeu_ps(to.add(2 * to_stride), c);
+        _mm_storeu_ps(to.add(3 * to_stride), d);
+    }
+    // SAFETY: by the caller.
+    #[cfg(not(target_arch = "x86_64"))]
+    unsafe {
+        for i in 0..4 {
+            for k in 0..4 {
+                *to.add(k * to_stride + i) = *from.add(i * from_stride + k);
+            }
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]))
 }
 
 /// Copies rows of A, columns `first_column..first_column + depth`, so that rows are contiguous.

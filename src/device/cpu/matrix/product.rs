@@ -16,7 +16,7 @@ use crate::math::Function;
 /// Elements of k per block: a panel of B and the rows of A stay in the first-level cache, a block of B in the second.
 const DEPTH: usize = 512;
 /// Up to this many rows, B is read where it lies if its rows are contiguous.
-const DIRECT_ROWS: usize = 16;
+const DIRECT_ROWS: usize = 128;
 /// The most rows of a chunk.
 const CHUNK_ROWS: usize = 96;
 /// Products with fewer multiplications are left to the calling thread: they take less time than waking another one.
@@ -64,9 +64,12 @@ pub fn product(isa: Isa, threads: &Threads, a: View, b: View, mut c: Output, mut
     } else if !accumulate {
         job(target, false).run(&|rows| {
             if !linear {
+                // Rows without gaps are one long row.
+                let (length, rows) =
+                    if target.row_stride == n { (n * rows.len(), rows.start..rows.start + 1) } else { (n, rows) };
                 for row in rows {
-                    // SAFETY: the row belongs to this chunk and has n elements.
-                    let row = unsafe { from_raw_parts_mut(target.row(row), n) };
+                    // SAFETY: the elements exist and belong to this chunk.
+                    let row = unsafe { from_raw_parts_mut(target.row(row), length) };
                     apply_in_place(isa, epilogue.activation, row);
                 }
             }

@@ -34,8 +34,8 @@ impl Accuracy {
     /// The unit in which the error at `exact` is measured.
     fn ulp(self, exact: f64) -> f64 {
         let magnitude = exact.abs().max(self.floor).clamp(f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX));
-        let exponent = ((magnitude.to_bits() >> 52) as i32) - 1023;
-        2_f64.powi(exponent - 23)
+        let exponent = magnitude.to_bits() >> 52;
+        f64::from_bits((exponent - 23) << 52)
     }
 }
 

@@ -6,7 +6,7 @@ use super::polynomial::horner;
 use crate::device::cpu::lanes::Lanes;
 
 /// Below this magnitude erf is an odd polynomial, above it is `1 − e^p(|x|)`.
-const SPLIT: f32 = 0.927_734_375;
+const SPLIT: f32 = 0.927_734_4;
 
 /// `erf x = 2/√π ∫₀ˣ e^(−t²) dt`.
 ///

@@ -11,7 +11,7 @@ use ferroflow::data::{Column, Entry, Record};
 use ferroflow::random::Key;
 use serde_json::{Map, Value, json};
 
-use super::golden::{Check, Outcome, Tolerance, compare};
+use crate::common::golden::{Check, Outcome, Tolerance, compare};
 
 /// Transforms that state a difference to the peer in their documentation.
 const DIFFERENT: &[&str] = &[
