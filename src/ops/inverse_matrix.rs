@@ -103,7 +103,7 @@ impl Operation for InverseMatrix {
         let determinant = cofactor_determinant(w, d);
         let cofactor = |row: usize, column: usize| {
             let minor: Vec<f64> = (0..d * d).filter(|k| k / d != row && k % d != column).map(|k| w[k]).collect();
-            let sign = if (row + column) % 2 == 0 { 1.0 } else { -1.0 };
+            let sign = if (row + column).is_multiple_of(2) { 1.0 } else { -1.0 };
             sign * cofactor_determinant(&minor, d - 1) / determinant
         };
         let inverse = (0..d * d).map(|k| cofactor(k % d, k / d)).collect();
@@ -123,7 +123,7 @@ fn cofactor_determinant(w: &[f64], d: usize) -> f64 {
     }
     let along_first_row = (0..d).map(|column| {
         let minor: Vec<f64> = (d..d * d).filter(|k| k % d != column).map(|k| w[k]).collect();
-        let sign = if column % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if column.is_multiple_of(2) { 1.0 } else { -1.0 };
         sign * w[column] * cofactor_determinant(&minor, d - 1)
     });
     along_first_row.sum()
