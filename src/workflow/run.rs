@@ -28,6 +28,8 @@ const HELD_OUT_SHARE: usize = 10;
 const HELD_OUT_MOST: usize = 300;
 /// Fewer held out tell nothing.
 const HELD_OUT_LEAST: usize = 10;
+/// Data sets that the table of variables shows.
+const SHOWN: usize = 32;
 /// Data sets that are checked at once before training.
 const CHECKED_AT_ONCE: usize = 1024;
 
@@ -214,8 +216,8 @@ impl Run {
             (whole, _) => whole,
         };
         let example = match (&whole, &simulator) {
-            (Some(whole), _) => first(whole, 2 * Fit::default().batch_size)?,
-            (None, Some(simulator)) => simulator.sample(&Request::new(8, Key::new(seed).fork("example")))?,
+            (Some(whole), _) => first(whole, SHOWN)?,
+            (None, Some(simulator)) => simulator.sample(&Request::new(SHOWN, Key::new(seed).fork("example")))?,
             (None, None) => return Err(nothing_to_train_on()),
         };
         let defaults = match (&roles, &simulator) {
@@ -255,6 +257,10 @@ impl Run {
                 "early stopping watches the validation loss, and there are no data for it; add --validation 300",
             ));
         }
+        fit.optimizer.get_or_insert(match &source {
+            Source::Online => Optimizer::default(),
+            Source::Offline { .. } => Optimizer::for_fixed_data(),
+        });
         config.training = FitOptions::of(&fit, matches!(source, Source::Online));
         let summary = config.summary_network.take().or(defaults.approximator.summary_network);
         config.summary_network = summary.clone();
