@@ -160,6 +160,7 @@ fn own_arrays() {
         ("counts", Array::i64([count, 3], (0..3 * count as i64).map(|i| i % 7).collect()).unwrap()),
         ("flag", Array::bool([count], (0..count).map(|i| i % 2 == 0).collect()).unwrap()),
         ("same", Array::f64([count], vec![4.0; count]).unwrap()),
+        ("unrelated", Array::vector(vec![1.0])),
         ("sets", Array::f64([count, 4, 2], (0..8 * count).map(|i| (i as f64).cos()).collect()).unwrap()),
     ];
     npz::write(dir.join("sims.npz"), arrays.iter().map(|(key, array)| (*key, array))).unwrap();

@@ -15,7 +15,8 @@ use super::history::History;
 use super::roles::Roles;
 use crate::adapters::{Adapter, Strictness};
 use crate::approximators::{Batch, ContinuousApproximator, Variable};
-use crate::data::{Record, io::read_npz};
+use crate::codecs::npz;
+use crate::data::{Record, io::record_from_arrays};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::networks::{InferenceChoice, SummaryChoice};
@@ -204,13 +205,13 @@ impl Run {
             Some(name) => Some(find(name)?.into()),
             None => None,
         };
-        let whole = simulations(&config, simulator.as_deref(), seed, &pool)?;
         let roles = match (&config.roles, &simulator) {
             (Some(roles), _) => Some(roles.clone()),
             (None, Some(simulator)) => Some(Roles::of_simulator(&**simulator)?),
             (None, None) if config.adapter.is_some() => None,
             (None, None) => Some(Roles::default()),
         };
+        let whole = simulations(&config, roles.as_ref(), simulator.as_deref(), seed, &pool)?;
         let whole = match (whole, &roles) {
             (Some(whole), Some(roles)) => Some(roles.select(&whole)?),
             (whole, _) => whole,
@@ -353,12 +354,13 @@ fn nothing_to_train_on() -> Error {
 /// The simulations that exist before the training.
 fn simulations(
     config: &RunConfig,
+    roles: Option<&Roles>,
     simulator: Option<&dyn Simulator>,
     seed: u64,
     pool: &Pool,
 ) -> Result<Option<Record>> {
     let mut record = match (&config.data, config.budget, simulator) {
-        (Some(path), _, _) => read_npz(path, &[])?,
+        (Some(path), _, _) => read_simulations(path, roles)?,
         (None, Some(budget), Some(simulator)) => {
             let request = Request::new(budget, Key::new(seed).fork("budget")).pool(pool);
             return simulator.sample(&request).map(Some);
@@ -375,6 +377,18 @@ fn simulations(
         record = first(&record, budget)?;
     }
     Ok(Some(record))
+}
+
+/// The arrays of a file that have a role; all of them when a role is missing, so that the message can name them.
+fn read_simulations(path: &Path, roles: Option<&Roles>) -> Result<Record> {
+    let mut arrays = npz::read(path)?;
+    if let Some(roles) = roles.filter(|roles| roles.keys().all(|key| arrays.contains_key(key))) {
+        let names: Vec<&str> = roles.keys().collect();
+        if !names.is_empty() {
+            arrays.retain(|key, _| names.iter().any(|name| super::observed::belongs(key, name)));
+        }
+    }
+    record_from_arrays(arrays, &[]).map_err(|e| Error::file(path, e.to_string()))
 }
 
 /// The first data sets.
