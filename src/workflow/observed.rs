@@ -27,9 +27,6 @@ impl BasicWorkflow {
                 return Err(in_file(missing(&variable.name, &needed, arrays.keys().map(String::as_str))));
             }
         }
-        let belongs = |key: &str, name: &str| {
-            key.strip_prefix(name).is_some_and(|ending| ["", ".offsets", "_mask"].contains(&ending))
-        };
         arrays.retain(|key, _| needed.iter().any(|variable| belongs(key, &variable.name)));
         let axes: Vec<(&str, usize)> = needed.iter().map(|v| (v.name.as_str(), v.axes)).collect();
         let read = record_from_arrays(arrays, &axes).map_err(in_file)?;
@@ -43,6 +40,11 @@ impl BasicWorkflow {
         check_finite(self.adapter(), &record, 0).map_err(in_file)?;
         Ok(record)
     }
+}
+
+/// True for the array of a name, its offsets and its mask.
+pub(super) fn belongs(key: &str, name: &str) -> bool {
+    key.strip_prefix(name).is_some_and(|ending| ["", ".offsets", "_mask"].contains(&ending))
 }
 
 fn missing<'a>(key: &str, needed: &[&VariableInfo], found: impl Iterator<Item = &'a str>) -> Error {

@@ -15,7 +15,8 @@ use super::history::History;
 use super::roles::Roles;
 use crate::adapters::{Adapter, Strictness};
 use crate::approximators::{Batch, ContinuousApproximator, Variable};
-use crate::data::{Record, io::read_npz};
+use crate::codecs::npz;
+use crate::data::{Record, io::record_from_arrays};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::networks::{InferenceChoice, SummaryChoice};
@@ -28,6 +29,8 @@ const HELD_OUT_SHARE: usize = 10;
 const HELD_OUT_MOST: usize = 300;
 /// Fewer held out tell nothing.
 const HELD_OUT_LEAST: usize = 10;
+/// Data sets that the table of variables shows.
+const SHOWN: usize = 32;
 /// Data sets that are checked at once before training.
 const CHECKED_AT_ONCE: usize = 1024;
 
@@ -202,20 +205,20 @@ impl Run {
             Some(name) => Some(find(name)?.into()),
             None => None,
         };
-        let whole = simulations(&config, simulator.as_deref(), seed, &pool)?;
         let roles = match (&config.roles, &simulator) {
             (Some(roles), _) => Some(roles.clone()),
             (None, Some(simulator)) => Some(Roles::of_simulator(&**simulator)?),
             (None, None) if config.adapter.is_some() => None,
             (None, None) => Some(Roles::default()),
         };
+        let whole = simulations(&config, roles.as_ref(), simulator.as_deref(), seed, &pool)?;
         let whole = match (whole, &roles) {
             (Some(whole), Some(roles)) => Some(roles.select(&whole)?),
             (whole, _) => whole,
         };
         let example = match (&whole, &simulator) {
-            (Some(whole), _) => first(whole, 2 * Fit::default().batch_size)?,
-            (None, Some(simulator)) => simulator.sample(&Request::new(8, Key::new(seed).fork("example")))?,
+            (Some(whole), _) => first(whole, SHOWN)?,
+            (None, Some(simulator)) => simulator.sample(&Request::new(SHOWN, Key::new(seed).fork("example")))?,
             (None, None) => return Err(nothing_to_train_on()),
         };
         let defaults = match (&roles, &simulator) {
@@ -255,6 +258,10 @@ impl Run {
                 "early stopping watches the validation loss, and there are no data for it; add --validation 300",
             ));
         }
+        fit.optimizer.get_or_insert(match &source {
+            Source::Online => Optimizer::default(),
+            Source::Offline { .. } => Optimizer::for_fixed_data(),
+        });
         config.training = FitOptions::of(&fit, matches!(source, Source::Online));
         let summary = config.summary_network.take().or(defaults.approximator.summary_network);
         config.summary_network = summary.clone();
@@ -347,12 +354,13 @@ fn nothing_to_train_on() -> Error {
 /// The simulations that exist before the training.
 fn simulations(
     config: &RunConfig,
+    roles: Option<&Roles>,
     simulator: Option<&dyn Simulator>,
     seed: u64,
     pool: &Pool,
 ) -> Result<Option<Record>> {
     let mut record = match (&config.data, config.budget, simulator) {
-        (Some(path), _, _) => read_npz(path, &[])?,
+        (Some(path), _, _) => read_simulations(path, roles)?,
         (None, Some(budget), Some(simulator)) => {
             let request = Request::new(budget, Key::new(seed).fork("budget")).pool(pool);
             return simulator.sample(&request).map(Some);
@@ -369,6 +377,18 @@ fn simulations(
         record = first(&record, budget)?;
     }
     Ok(Some(record))
+}
+
+/// The arrays of a file that have a role; all of them when a role is missing, so that the message can name them.
+fn read_simulations(path: &Path, roles: Option<&Roles>) -> Result<Record> {
+    let mut arrays = npz::read(path)?;
+    if let Some(roles) = roles.filter(|roles| roles.keys().all(|key| arrays.contains_key(key))) {
+        let names: Vec<&str> = roles.keys().collect();
+        if !names.is_empty() {
+            arrays.retain(|key, _| names.iter().any(|name| super::observed::belongs(key, name)));
+        }
+    }
+    record_from_arrays(arrays, &[]).map_err(|e| Error::file(path, e.to_string()))
 }
 
 /// The first data sets.

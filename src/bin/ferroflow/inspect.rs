@@ -119,12 +119,7 @@ pub fn networks(output: &mut Output, built: &BuiltContinuousApproximator) {
     }
     output.line("inference network:");
     indented(output, &built.inference_network().describe());
-    output.line(format!(
-        "{} trainable weights ({}), {} operations per draw",
-        grouped(count),
-        bytes(4 * count),
-        grouped(built.inference_network().flops() as u64)
-    ));
+    output.line(format!("{} trainable weights ({})", grouped(count), bytes(4 * count)));
 }
 
 fn indented(output: &mut Output, text: &str) {

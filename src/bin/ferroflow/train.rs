@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use ferroflow::Error;
+use ferroflow::approximators::Trainable;
 use ferroflow::codecs::atomic_write;
 use ferroflow::io::{ModelFile, RunFolder};
 use ferroflow::networks::{InferenceChoice, SummaryChoice};
@@ -192,7 +193,6 @@ fn introduce(output: &mut Output, run: &Run) -> Outcome {
     let roles = |rows: &[ferroflow::adapters::Row]| -> Vec<serde_json::Value> {
         rows.iter().map(|r| json!({ "name": r.name, "shape": r.shape, "role": r.role.to_string() })).collect()
     };
-    use ferroflow::approximators::Trainable;
     output.event(json!({
         "event": "start", "variables": roles(&table.variables), "inputs": roles(&table.inputs),
         "trainable_weights": built.parameters().layout().trainable_count(), "epochs": fit.epochs,

@@ -1,0 +1,208 @@
+//! The commands one after the other: simulate, train, sample, log-prob, diagnose, inspect; files read back.
+
+#[path = "cli_support/mod.rs"]
+mod cli_support;
+
+use cli_support::{TINY, ferroflow, succeed, tiny_run};
+use ferroflow::codecs::{Array, Dtype, npz};
+use indexmap::IndexMap;
+
+fn read(path: std::path::PathBuf) -> IndexMap<String, Array> {
+    npz::read(&path).unwrap()
+}
+
+#[test]
+fn from_simulations_to_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let model = tiny_run().join("model.safetensors");
+    let model = model.to_str().unwrap();
+
+    succeed(dir, &["simulate", "linear-regression", "--count", "5", "--seed", "7", "--out", "data.npz"]);
+    let data = read(dir.join("data.npz"));
+    assert_eq!((data["beta"].shape(), data["beta"].dtype()), (&[5, 2][..], Dtype::F64));
+    assert_eq!((data["N"].shape(), data["N"].dtype()), (&[5][..], Dtype::I64));
+    assert_eq!((data["x.offsets"].shape(), data["x.offsets"].dtype()), (&[6][..], Dtype::I64));
+    assert_eq!(data["x"].shape(), data["y"].shape());
+
+    succeed(dir, &["sample", "--model", model, "--data", "data.npz", "--draws", "30", "--out", "draws.npz"]);
+    let draws = read(dir.join("draws.npz"));
+    assert_eq!(draws.keys().collect::<Vec<_>>(), ["beta", "sigma"]);
+    assert_eq!((draws["beta"].shape(), draws["beta"].dtype()), (&[5, 30, 2][..], Dtype::F64));
+    assert_eq!(draws["sigma"].shape(), [5, 30, 1]);
+    assert!(draws["sigma"].to_f64().iter().all(|s| *s > 0.0 && s.is_finite()));
+
+    let part = ["sample", "--model", model, "--data", "data.npz", "--draws", "10", "--first-draw", "10"];
+    succeed(dir, &[&part[..], &["--out", "part.npz", "--threads", "1"]].concat());
+    succeed(dir, &[&part[..], &["--out", "part2.npz", "--threads", "2"]].concat());
+    assert_eq!(std::fs::read(dir.join("part.npz")).unwrap(), std::fs::read(dir.join("part2.npz")).unwrap());
+    let part = read(dir.join("part.npz"));
+    for (key, width) in [("beta", 2), ("sigma", 1)] {
+        let (all, part) = (draws[key].to_f64(), part[key].to_f64());
+        for dataset in 0..5 {
+            let from = (dataset * 30 + 10) * width;
+            assert_eq!(all[from..from + 10 * width], part[dataset * 10 * width..(dataset + 1) * 10 * width], "{key}");
+        }
+    }
+    let seeded = ["sample", "--model", model, "--data", "data.npz", "--draws", "30", "--seed", "99", "--out", "s.npz"];
+    succeed(dir, &seeded);
+    assert_ne!(read(dir.join("s.npz"))["beta"], draws["beta"]);
+
+    succeed(dir, &["log-prob", "--model", model, "--data", "data.npz", "--out", "log_prob.npz"]);
+    let log_prob = read(dir.join("log_prob.npz"));
+    assert_eq!((log_prob["log_prob"].shape(), log_prob.len()), (&[5][..], 1));
+    assert!(log_prob["log_prob"].to_f64().iter().all(|l| l.is_finite()));
+
+    succeed(dir, &["diagnose", "--model", model, "--count", "20", "--draws", "20", "--out", "checks"]);
+    succeed(dir, &["diagnose", "--model", model, "--data", "data.npz", "--draws", "20", "--out", "checks2"]);
+    for name in ["report.html", "metrics.json", "recovery.svg", "calibration_ecdf.svg", "pairs.svg", "loss.svg"] {
+        assert!(dir.join("checks").join(name).exists(), "{name}");
+    }
+    let text = std::fs::read_to_string(dir.join("checks/metrics.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(metrics["metrics"]["NRMSE"]["beta_0"].is_f64(), "{metrics}");
+    assert_eq!(metrics["verdicts"].as_array().map(Vec::len), Some(18));
+
+    let shown = succeed(dir, &["inspect", model]).stdout;
+    for word in ["linear-regression", "beta (2)", "deep", "coupling flow", "trainable weights", "concatenate"] {
+        assert!(shown.to_lowercase().contains(word), "{word}: {shown}");
+    }
+    let shown = succeed(dir, &["inspect", "data.npz"]).stdout;
+    assert!(shown.contains("ragged, 5 data sets") && shown.contains("i64"), "{shown}");
+    assert!(succeed(dir, &["devices"]).stdout.contains("cpu"));
+}
+
+/// One observation may come without the axis of the data sets, rectangular, padded and ragged arrays mean the same.
+#[test]
+fn forms_of_observations() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let model = tiny_run().join("model.safetensors");
+    let (x, y) = (vec![0.5, -1.0, 0.25, 2.0, 0.0], vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+    let vector = |values: &[f64]| Array::vector(values.to_vec());
+    let row = |values: &[f64]| Array::f64([1, values.len()], values.to_vec()).unwrap();
+    let padded = |values: &[f64]| row(&[values, &[0.0, 0.0]].concat());
+    let mask = || Array::bool([1, 7], vec![true, true, true, true, true, false, false]).unwrap();
+    let offsets = || Array::i64([2], vec![0, 5]).unwrap();
+    let one = || Array::i64([1], vec![5]).unwrap();
+    let forms = [
+        ("one", vec![("x", vector(&x)), ("y", vector(&y)), ("N", Array::i64([], vec![5]).unwrap())]),
+        ("rectangular", vec![("x", row(&x)), ("y", row(&y)), ("N", one())]),
+        ("broadcast", vec![("x", row(&x)), ("y", row(&y)), ("N", Array::i64([], vec![5]).unwrap())]),
+        (
+            "ragged",
+            vec![
+                ("x", vector(&x)),
+                ("y", vector(&y)),
+                ("N", one()),
+                ("x.offsets", offsets()),
+                ("y.offsets", offsets()),
+            ],
+        ),
+        ("padded", vec![("x", padded(&x)), ("y", padded(&y)), ("N", one()), ("x_mask", mask()), ("y_mask", mask())]),
+    ];
+    let mut results = Vec::new();
+    for (name, arrays) in &forms {
+        let path = format!("{name}.npz");
+        npz::write(dir.join(&path), arrays.iter().map(|(key, array)| (*key, array))).unwrap();
+        let out = format!("{name}-draws.npz");
+        let model = model.to_str().unwrap();
+        succeed(dir, &["sample", "--model", model, "--data", &path, "--draws", "4", "--out", &out]);
+        results.push((name, read(dir.join(out))));
+    }
+    for (name, draws) in &results {
+        assert_eq!(draws["beta"].shape(), [1, 4, 2]);
+        assert_eq!(draws["beta"], results[0].1["beta"], "{name}");
+    }
+}
+
+#[test]
+fn training_is_reproducible_and_never_overwrites() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("tiny.toml"), TINY).unwrap();
+    let first = succeed(dir, &["train", "--config", "tiny.toml", "--json"]);
+    let events: Vec<serde_json::Value> =
+        first.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    let of = |kind: &str| events.iter().filter(|e| e["event"] == kind).count();
+    assert_eq!((of("start"), of("epoch"), of("trained"), of("done")), (1, 2, 1, 1), "{events:?}");
+    assert!(events.iter().filter(|e| e["event"] == "epoch").all(|e| e["loss"].is_f64()));
+
+    let again = succeed(dir, &["train", "--config", "tiny.toml", "--threads", "2"]);
+    assert!(again.stdout.contains("runs/linear-regression-2"), "{}", again.stdout);
+    let config = "runs/linear-regression/config.toml";
+    succeed(dir, &["train", "--config", config, "--out", "third"]);
+    let bytes = |run: &str| std::fs::read(dir.join(run).join("model.safetensors")).unwrap();
+    assert_eq!(bytes("runs/linear-regression"), bytes("runs/linear-regression-2"), "threads");
+    assert_eq!(bytes("runs/linear-regression"), bytes("third"), "config");
+    assert_eq!(std::fs::read(dir.join(config)).unwrap(), std::fs::read(dir.join("third/config.toml")).unwrap());
+
+    let before = cli_support::listing(dir);
+    let complete = succeed(dir, &["train", "--resume", "--out", "third"]);
+    assert!(complete.stdout.contains("complete; nothing is left"), "{}", complete.stdout);
+    assert_eq!(cli_support::listing(dir), before);
+    let csv = std::fs::read_to_string(dir.join("third/history.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 8);
+    assert!(csv.starts_with("step,epoch,loss,validation_loss,learning_rate,gradient_norm,seconds\n"));
+}
+
+/// Arrays of the user's own: integers and booleans as data, bounds, conditions, vectors and sets.
+#[test]
+fn own_arrays() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let count = 60;
+    let column = |f: &dyn Fn(usize) -> f64| (0..count).map(f).collect::<Vec<_>>();
+    let a = column(&|i| 0.1 + 0.015 * i as f64);
+    let arrays = [
+        ("a", Array::vector(a)),
+        ("b", Array::f64([count, 2], (0..2 * count).map(|i| (i as f64).sin()).collect()).unwrap()),
+        ("counts", Array::i64([count, 3], (0..3 * count as i64).map(|i| i % 7).collect()).unwrap()),
+        ("flag", Array::bool([count], (0..count).map(|i| i % 2 == 0).collect()).unwrap()),
+        ("same", Array::f64([count], vec![4.0; count]).unwrap()),
+        ("unrelated", Array::vector(vec![1.0])),
+        ("sets", Array::f64([count, 4, 2], (0..8 * count).map(|i| (i as f64).cos()).collect()).unwrap()),
+    ];
+    npz::write(dir.join("sims.npz"), arrays.iter().map(|(key, array)| (*key, array))).unwrap();
+    let tail = TINY.split_once("[inference_network]").unwrap().1;
+    let config = format!(
+        "threads = 1\n[training]\nepochs = 2\nbatch_size = 16\n[diagnostics]\ndatasets = 10\ndraws = 10\n\
+         [inference_network]{tail}"
+    );
+    std::fs::write(dir.join("own.toml"), config).unwrap();
+    let common = ["train", "--config", "own.toml", "--data", "sims.npz", "--parameters", "a,b", "--lower", "a=0"];
+    let vector = ["--data-variables", "counts", "--conditions", "flag,same", "--upper", "a=2", "--out", "vector"];
+    let shown = succeed(dir, &[&common[..], &vector].concat()).stdout;
+    assert!(shown.contains("inference conditions") && !shown.contains("summary network"), "{shown}");
+    let sets = ["--data-variables", "sets", "--conditions", "same", "--validation", "12", "--out", "sets"];
+    let shown = succeed(dir, &[&common[..], &sets].concat()).stdout;
+    assert!(shown.contains("summary network") && shown.contains("12 of 60 simulations are held out"), "{shown}");
+    for (model, width) in [("vector/model.safetensors", 2), ("sets/model.safetensors", 2)] {
+        succeed(dir, &["sample", "--model", model, "--data", "sims.npz", "--draws", "5", "--out", "draws.npz"]);
+        let draws = read(dir.join("draws.npz"));
+        assert_eq!(draws["b"].shape(), [count, 5, width]);
+        assert!(draws["a"].to_f64().iter().all(|a| *a > 0.0));
+        succeed(dir, &["log-prob", "--model", model, "--data", "sims.npz", "--out", "lp.npz"]);
+        assert_eq!(read(dir.join("lp.npz"))["log_prob"].shape(), [count]);
+    }
+    assert!(read(dir.join("draws.npz")).len() == 2);
+    let again = succeed(dir, &["train", "--config", "vector/config.toml", "--out", "again"]);
+    assert!(again.stdout.contains("again"), "{}", again.stdout);
+    let bytes = |run: &str| std::fs::read(dir.join(run).join("model.safetensors")).unwrap();
+    assert_eq!(bytes("vector"), bytes("again"));
+}
+
+/// A fixed number of simulations, with the validation taken out of it.
+#[test]
+fn budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("tiny.toml"), TINY).unwrap();
+    let arguments = ["train", "--config", "tiny.toml", "--budget", "100", "--epochs", "2", "--out", "run"];
+    let shown = succeed(dir, &arguments).stdout;
+    assert!(shown.contains("10 of 100 simulations are held out"), "{shown}");
+    let csv = std::fs::read_to_string(dir.join("run/history.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 2 * 12, "90 simulations in batches of 8");
+    assert_eq!(csv.lines().filter(|l| l.split(',').nth(3).is_some_and(|v| v.parse::<f64>().is_ok())).count(), 2);
+    assert_eq!(ferroflow(dir, &["inspect", "run/model.safetensors"]).status, Some(0));
+}

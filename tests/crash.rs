@@ -1,0 +1,90 @@
+//! `kill -9` during training: the folder holds a complete checkpoint, and resuming ends with the same bits.
+
+#[path = "cli_support/mod.rs"]
+mod cli_support;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use cli_support::{TINY, command, succeed};
+use ferroflow::io::ModelFile;
+use ferroflow::random::Key;
+use ferroflow::workflow::Checkpoint;
+use rand::RngExt;
+
+/// Epochs of the run that is killed: short ones, so that many kills fall into the writing of a checkpoint.
+const EPOCHS: &str = "12";
+
+fn arguments(out: &str) -> Vec<&str> {
+    vec!["train", "--config", "tiny.toml", "--epochs", EPOCHS, "--validation", "8", "--out", out]
+}
+
+/// Kills `count` trainings at random times, some of them twice.
+fn kill_and_resume(count: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("tiny.toml"), TINY).unwrap();
+    let began = Instant::now();
+    succeed(dir, &arguments("whole"));
+    let whole = began.elapsed();
+    let expected = std::fs::read(dir.join("whole/model.safetensors")).unwrap();
+    let mut interrupted = 0;
+    for index in 0..count {
+        let out = format!("killed-{index}");
+        let mut stream = Key::new(index).fork("kill").stream();
+        let mut start = arguments(&out);
+        loop {
+            let wait = whole.mul_f64(stream.random_range(0.0..1.0));
+            let finished = run_and_kill(dir, &start, wait);
+            let model = dir.join(&out).join("model.safetensors");
+            if model.exists() {
+                let file = ModelFile::load(&model).expect("a complete model file after kill -9");
+                let checkpoint = Checkpoint::from_file(&file).expect("a complete checkpoint");
+                interrupted += usize::from(!checkpoint.is_complete());
+            }
+            let has_begun = dir.join(&out).join("config.toml").exists();
+            if has_begun {
+                start = vec!["train", "--resume", "--out", &out];
+            }
+            if finished || stream.random_bool(0.5) {
+                break;
+            }
+        }
+        succeed(dir, &start);
+        let model = std::fs::read(dir.join(&out).join("model.safetensors")).unwrap();
+        assert!(model == expected, "run {index}: the resumed weights differ from those of the run that was not killed");
+        assert!(dir.join(&out).join("report.html").exists());
+        let remains = cli_support::listing(&dir.join(&out));
+        assert!(remains.iter().all(|(path, _)| !path.to_string_lossy().ends_with(".partial")), "{remains:?}");
+        let csv = std::fs::read_to_string(dir.join(&out).join("history.csv")).unwrap();
+        let losses = |text: &str| -> Vec<String> {
+            text.lines().map(|l| l.rsplit_once(',').map_or("", |(all, _)| all).to_string()).collect()
+        };
+        let whole = std::fs::read_to_string(dir.join("whole/history.csv")).unwrap();
+        assert_eq!(losses(&csv), losses(&whole), "everything but the seconds");
+    }
+    assert!(interrupted > 0, "no kill fell into the training; adapt its length");
+}
+
+/// True when the program ended by itself.
+fn run_and_kill(dir: &Path, arguments: &[&str], wait: Duration) -> bool {
+    let mut child = command(dir, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(wait);
+    let finished = child.try_wait().unwrap().is_some();
+    // SIGKILL on Unix; an error means that the program has just ended.
+    let _ = child.kill();
+    child.wait().unwrap();
+    finished
+}
+
+#[test]
+fn killed_five_times() {
+    kill_and_resume(5);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn killed_fifty_times() {
+    kill_and_resume(50);
+}
