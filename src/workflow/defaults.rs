@@ -9,6 +9,7 @@ use crate::codecs::Dtype;
 use crate::data::Record;
 use crate::error::Result;
 use crate::networks::{CouplingFlow, DeepSet, SummaryChoice};
+use crate::nn::Mlp;
 use crate::simulators::{Kind, LinearRegression, Simulator};
 
 /// Training steps that a fit on simulations that exist already aims at, and the limits of its epochs.
@@ -54,7 +55,11 @@ impl Defaults {
         if simulator.name() == LinearRegression::default().name() {
             defaults.adapter = linear_regression_adapter();
             defaults.approximator.standardize = vec![Variable::InferenceVariables, Variable::SummaryVariables];
-            defaults.fit = Fit { epochs: 15, batches_per_epoch: 200, batch_size: 32, ..Fit::default() };
+            // Fresh simulations in every step cannot be learned by heart: dropout would only blur the posterior.
+            let subnet = Mlp { dropout: 0.0, ..Mlp::for_couplings() };
+            defaults.approximator.inference_network = CouplingFlow { subnet, ..CouplingFlow::default() }.into();
+            defaults.approximator.summary_network = Some(DeepSet { dropout: 0.0, ..DeepSet::default() }.into());
+            defaults.fit = Fit::for_regression();
         }
         Ok(defaults)
     }

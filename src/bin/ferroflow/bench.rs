@@ -33,7 +33,7 @@ pub fn run(arguments: Bench) -> Outcome {
             .device(Device::cpu_with_threads(arguments.threads)?)
             .threads(arguments.threads)
             .build()?;
-        workflow.fit_online(Fit { epochs, batches_per_epoch: 200, ..Fit::for_regression() })?;
+        workflow.fit_online(Fit { epochs, ..Fit::for_regression() })?;
         let seconds = began.elapsed().as_secs_f64();
         all.push(measure(&mut output, &format!("{epochs} epochs"), seed, seconds, &workflow, arguments.test_seed)?);
     }
