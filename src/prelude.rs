@@ -3,10 +3,10 @@
 pub use crate::adapters::{Adapter, Strictness, between, lower, upper};
 pub use crate::approximators::{ContinuousApproximator, Variable};
 pub use crate::codecs::{Array, Dtype};
-pub use crate::make_simulator;
 pub use crate::data::{Column, Record};
 pub use crate::device::Device;
 pub use crate::error::{Error, Result};
+pub use crate::make_simulator;
 pub use crate::networks::{CouplingFlow, DeepSet};
 pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};
