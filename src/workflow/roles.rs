@@ -285,8 +285,8 @@ mod tests {
             (roles(&["a"], &[], &[]), "--data-variables"),
             (roles(&["aa"], &["x"], &[]), "did you mean 'a'?"),
             (roles(&["a", "x"], &["x"], &[]), "two roles"),
-            (with(|r| drop(r.lower.insert("z".into(), 0.0))), "is no parameter"),
-            (with(|r| drop(r.upper.insert("a".into(), f64::NAN))), "no finite number"),
+            (with(|r| r.lower = [("z".to_string(), 0.0)].into()), "is no parameter"),
+            (with(|r| r.upper = [("a".to_string(), f64::NAN)].into()), "no finite number"),
             (
                 with(|r| {
                     r.lower.insert("a".into(), 2.0);

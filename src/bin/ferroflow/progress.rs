@@ -38,7 +38,7 @@ impl Progress {
     pub fn new(output: Output, epochs: usize) -> Self {
         let bar = (!output.json && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
-            let style = ProgressStyle::with_template("{bar:20.cyan/dim} {wide_msg}");
+            let style = ProgressStyle::with_template("{bar:10.cyan/dim} {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
@@ -68,15 +68,16 @@ impl Progress {
         let (steps, datasets, left) = self.rates(step);
         let validation = self.validation.map_or(String::new(), |v| format!("  validation {v:.4}"));
         let (epoch, sum, weight) = self.epoch;
+        // The most wanted first: a narrow terminal cuts the end off.
         format!(
-            "epoch {}/{}  loss {:.4}{validation}  {} steps/s  {} data sets/s  learning rate {:.1e}  {} left",
+            "epoch {}/{}  {} left  loss {:.4}{validation}  {} steps/s  {} data sets/s  rate {:.1e}",
             epoch + 1,
             self.epochs,
+            duration(left),
             sum / weight.max(1.0),
             grouped(steps as u64),
             grouped(datasets as u64),
             step.learning_rate,
-            duration(left)
         )
     }
 
