@@ -8,7 +8,7 @@ use crate::random::Stream;
 use crate::tensor::Shape;
 
 /// Standard deviation of a standard normal truncated at ±2.
-const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_78;
+const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
 /// The law that a weight's starting values are drawn from.
 ///

@@ -44,7 +44,7 @@ pub fn rings(values: &[f64], side: usize, level: f64) -> Vec<Vec<(f64, f64)>> {
     }
     let crossing = |edge: usize| {
         let (row, column) = (edge / 2 / side, edge / 2 % side);
-        let (right, down) = if edge % 2 == 0 { (1, 0) } else { (0, 1) };
+        let (right, down) = if edge.is_multiple_of(2) { (1, 0) } else { (0, 1) };
         let (start, end) = (at(column, row), at(column + right, row + down));
         let share = (level - start) / (end - start);
         (column as f64 + share * right as f64, row as f64 + share * down as f64)

@@ -94,7 +94,7 @@ pub fn arrange(plans: &[Plan], options: &GridOptions, look: &Look) -> Result<(Ca
         .collect();
     // A note such as ×10⁵ stands below the numbers, in the row of the label.
     let notes = axes.iter().any(|(x, _)| x.ticks.note.is_some());
-    let ragged = plans.len() % columns != 0;
+    let ragged = !plans.len().is_multiple_of(columns);
     let between = style::TICK_ROOM + if notes || ragged { style::LABEL_ROOM } else { 0.0 } + style::GAP / 2.0;
     let left = style::MARGIN + style::LABEL_ROOM;
     let total_width = left + gutters.iter().sum::<f64>() + columns as f64 * (width + style::GAP) + style::MARGIN / 2.0;
