@@ -1,7 +1,7 @@
 //! The golden cases: the engine against results of the peer implementation.
 //!
 //! `cargo test --release golden` runs the folder named by `FERROFLOW_GOLDEN`, else the selection in `tests/golden`. A new kind
-//! is a harness and a row in one of the three tables.
+//! is a harness and a row in one of the tables (that of the diagnostics is in `diagnostics_golden.rs`).
 
 mod common;
 mod harness;
@@ -13,9 +13,6 @@ use ferroflow::math::Function;
 /// The one kind of adapter cases, `adapter`.
 const ADAPTERS: &[(&str, Harness)] = &[("adapter", harness::adapters::adapter)];
 
-/// Name of the diagnostic and its harness.
-const DIAGNOSTICS: &[(&str, Harness)] = &[];
-
 #[test]
 fn golden_nets() {
     golden::run(Section::Nets, harness::NETS);
@@ -24,11 +21,6 @@ fn golden_nets() {
 #[test]
 fn golden_adapters() {
     golden::run(Section::Adapters, ADAPTERS);
-}
-
-#[test]
-fn golden_diagnostics() {
-    golden::run(Section::Diagnostics, DIAGNOSTICS);
 }
 
 /// The scalar functions in f64 against the peer's float64 run, far below the tolerance of float32.

@@ -148,8 +148,7 @@ fn normalise<'t>(pass: &Pass<'t>, x: Var<'t>, norm: Option<RmsNorm>) -> Var<'t> 
 
 /// Offsets of sets with equally many rows.
 fn regular_offsets<'t>(pass: &Pass<'t>, sets: usize, each: usize) -> Var<'t> {
-    let offsets: Vec<u32> = (0..=sets).map(|set| (set * each) as u32).collect();
-    match Tensor::from_indices(pass.tape().device(), [offsets.len()], &offsets) {
+    match Tensor::indices_from(pass.tape().device(), sets + 1, |set| (set * each) as u32) {
         Ok(offsets) => pass.tape().constant(offsets),
         Err(fault) => pass.tape().fail(fault),
     }

@@ -61,6 +61,22 @@ impl Tensor {
         Tensor::from_words(device, shape.into(), indices, Dtype::U32)
     }
 
+    /// The indices `f(0), f(1), …, f(count − 1)`, without memory of the host's for all of them.
+    pub fn indices_from(device: &Device, count: usize, f: impl Fn(usize) -> u32) -> Result<Self> {
+        /// Indices that are uploaded at once.
+        const PIECE: usize = 256;
+        let tensor = Tensor::allocate(device, [count].into(), Dtype::U32)?;
+        let mut piece = [0; PIECE];
+        for start in (0..count).step_by(PIECE) {
+            let length = PIECE.min(count - start);
+            for (i, index) in piece[..length].iter_mut().enumerate() {
+                *index = f(start + i);
+            }
+            device.upload(&piece[..length], tensor.view(start, [length].into())?.slice())?;
+        }
+        Ok(tensor)
+    }
+
     fn from_words(device: &Device, shape: Shape, words: &[u32], dtype: Dtype) -> Result<Self> {
         if shape.elements() != words.len() {
             return Err(Error::shape(
