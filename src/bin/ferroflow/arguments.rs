@@ -59,7 +59,7 @@ pub struct Bench {
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
     /// Seed of the held-out data sets
-    #[arg(long, value_name = "S", default_value_t = 1000)]
+    #[arg(long, value_name = "S", default_value_t = 1)]
     pub test_seed: u64,
     /// Measure this trained model instead of training
     #[arg(long, value_name = "FILE")]
