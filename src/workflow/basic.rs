@@ -139,7 +139,7 @@ pub enum Validation {
 /// # fn main() -> ferroflow::Result<()> {
 /// use ferroflow::prelude::*;
 /// let mut workflow = BasicWorkflow::new(LinearRegression::default())
-///     .adapter(LinearRegression::adapter())
+///     .adapter(linear_regression_adapter())
 ///     .summary_network(DeepSet::default())
 ///     .inference_network(CouplingFlow::default())
 ///     .seed(1)
