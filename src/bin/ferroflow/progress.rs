@@ -22,10 +22,10 @@ pub struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
     began: Instant,
-    /// The first step of this session and the latest one.
+    /// The first step of this process and the latest one.
     first: Option<u64>,
     last: Option<StepRecord>,
-    /// Data sets of this session.
+    /// Data sets of this process.
     datasets: u64,
     /// Sum of the losses of the epoch, weighted with the sizes of its batches, and the sum of these sizes.
     epoch: (usize, f64, f64),
