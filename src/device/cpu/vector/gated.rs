@@ -87,7 +87,7 @@ impl Unary for Gelu {
 #[derive(Clone, Copy)]
 pub(super) struct GeluTanh;
 impl GeluTanh {
-    const TWICE_SLOPE: f32 = 1.595_769;
+    const TWICE_SLOPE: f32 = 1.595_769_2;
     const CUBIC: f32 = 0.044_715;
 }
 impl Unary for GeluTanh {
