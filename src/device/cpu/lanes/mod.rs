@@ -12,7 +12,8 @@
 //!
 //! What ran where: `portable` and `avx2` run in the test suite on every x86-64 machine with AVX2 and FMA; `avx512`
 //! compiles there, and runs in the same suite on a machine that has AVX-512 ([`Isa::available`] lists it), which the
-//! development machine has not; `neon` is compiled on aarch64 only and has been neither compiled nor run so far.
+//! development machine has not; `neon` is compiled on aarch64 only: the tests of lanes, threads and scratch passed under
+//! an emulator, the vector functions and the matrix product have not run on it.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
