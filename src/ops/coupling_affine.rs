@@ -26,7 +26,7 @@ use crate::device::cpu::{Launch, vector};
 use crate::error::Result;
 use crate::math::{SHIFTED_SOFTPLUS_OFFSET, softplus};
 use crate::ops::flow_lanes::{
-    Direction, asinh_with_derivative, check_rows, read_strided, softplus_with_derivative, write_strided,
+    Direction, Elements, asinh_with_derivative, check_rows, read_strided, softplus_with_derivative, write_strided,
 };
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -201,21 +201,23 @@ impl lanes::Kernel for ForwardRows<'_> {
         let Arguments { inverse, clamp, n, .. } = self.arguments;
         let (n, inverse) = (n as usize, inverse == 1);
         self.log_det.fill(0.0);
-        // Element e of this chunk is column e mod n of row e / n; its scale and shift lie n apart in the row of `raw`.
-        let place = |e: usize| e / n * 2 * n + e % n;
+        let mut elements = Elements::of_width(n);
         for start in (0..self.x.len()).step_by(L::WIDTH) {
             let count = L::WIDTH.min(self.x.len() - start);
             let x = l.read(&self.x[start..start + count]);
-            let a = read_strided(l, self.raw, count, |lane| place(start + lane));
-            let b = read_strided(l, self.raw, count, |lane| place(start + lane) + n);
+            // Scale and shift lie n apart in the row of `raw`.
+            let places = elements.take(count);
+            let place = |lane: usize| places[lane].0 * 2 * n + places[lane].1;
+            let a = read_strided(l, self.raw, count, place);
+            let b = read_strided(l, self.raw, count, |lane| place(lane) + n);
             let Scale { s, .. } = Scale::new(l, a, clamp == 1);
             let y = if inverse { l.div(l.sub(x, b), s) } else { l.fma(s, x, b) };
             l.write(&mut self.y[start..start + count], y);
             let log = vector::log(l, s);
             let mut logs = [0.0; 16];
             l.write(&mut logs[..L::WIDTH], if inverse { l.neg(log) } else { log });
-            for (lane, log) in logs[..count].iter().enumerate() {
-                self.log_det[(start + lane) / n] += log;
+            for ((row, _), log) in places[..count].iter().zip(&logs) {
+                self.log_det[*row] += log;
             }
         }
     }
@@ -250,19 +252,22 @@ impl lanes::Kernel for BackwardRows<'_> {
     fn run<L: Lanes>(self, l: L) {
         let Arguments { inverse, clamp, n, accumulate, .. } = self.arguments;
         let (n, inverse) = (n as usize, inverse == 1);
-        let place = |e: usize| e / n * 2 * n + e % n;
+        let mut elements = Elements::of_width(n);
         for start in (0..self.x.len()).step_by(L::WIDTH) {
             let count = L::WIDTH.min(self.x.len() - start);
             let x = l.read(&self.x[start..start + count]);
-            let a = read_strided(l, self.raw, count, |lane| place(start + lane));
-            let b = read_strided(l, self.raw, count, |lane| place(start + lane) + n);
+            // Scale and shift lie n apart in the row of `raw`.
+            let places = elements.take(count);
+            let place = |lane: usize| places[lane].0 * 2 * n + places[lane].1;
+            let a = read_strided(l, self.raw, count, place);
+            let b = read_strided(l, self.raw, count, |lane| place(lane) + n);
             let dy = match self.dy {
                 [] => l.zero(),
                 dy => l.read(&dy[start..start + count]),
             };
             let dlog_det = match self.dlog_det {
                 [] => l.zero(),
-                d => read_strided(l, d, count, |lane| (start + lane) / n),
+                d => read_strided(l, d, count, |lane| places[lane].0),
             };
             let Scale { s, slope } = Scale::new(l, a, clamp == 1);
             let reciprocal = l.div(l.splat(1.0), s);
@@ -279,8 +284,8 @@ impl lanes::Kernel for BackwardRows<'_> {
             let dx = if accumulate[0] == 1 { l.add(l.read(to), dx) } else { dx };
             l.write(to, dx);
             let add = accumulate[1] == 1;
-            write_strided(l, self.draw, count, add, da, |lane| place(start + lane));
-            write_strided(l, self.draw, count, add, db, |lane| place(start + lane) + n);
+            write_strided(l, self.draw, count, add, da, place);
+            write_strided(l, self.draw, count, add, db, |lane| place(lane) + n);
         }
     }
 }

@@ -44,6 +44,34 @@ pub(super) fn check_rows(operation: &str, inputs: &[Spec], per_element: usize) -
     Err(Error::shape(operation, format!("{} operands; expected values and parameters", inputs.len())))
 }
 
+/// Row and column of one element after another, without a division for each.
+pub(super) struct Elements {
+    n: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Elements {
+    /// From the first element of a matrix with `n` columns.
+    pub(super) fn of_width(n: usize) -> Self {
+        Elements { n, row: 0, column: 0 }
+    }
+
+    /// Row and column of the next `count` elements, as many as a vector has at most.
+    #[inline(always)]
+    pub(super) fn take(&mut self, count: usize) -> [(usize, usize); MOST_LANES] {
+        let mut places = [(0, 0); MOST_LANES];
+        for place in &mut places[..count] {
+            *place = (self.row, self.column);
+            self.column += 1;
+            if self.column == self.n {
+                (self.row, self.column) = (self.row + 1, 0);
+            }
+        }
+        places
+    }
+}
+
 /// Reads one number for each of the first `count` lanes; the other lanes are zero.
 #[inline(always)]
 pub(super) fn read_strided<L: Lanes>(l: L, from: &[f32], count: usize, place: impl Fn(usize) -> usize) -> L::F {

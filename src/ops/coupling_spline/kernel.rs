@@ -109,10 +109,9 @@ impl<L: Lanes> Point<L> {
     pub(super) fn new(l: L, arguments: &Arguments, coordinate: L::F, block: &mut Block) -> Self {
         let bins = arguments.bins as usize;
         let inverse = arguments.inverse == 1;
-        let parameter = |block: &Block, p: usize| l.read(&block[p][..L::WIDTH]);
-        let left = l.add(parameter(block, 0), l.splat(arguments.left));
-        let bottom = l.add(parameter(block, 1), l.splat(arguments.bottom));
-        let (raw_width, raw_height) = (parameter(block, 2), parameter(block, 3));
+        let left = l.add(parameter(l, block, 0), l.splat(arguments.left));
+        let bottom = l.add(parameter(l, block, 1), l.splat(arguments.bottom));
+        let (raw_width, raw_height) = (parameter(l, block, 2), parameter(l, block, 3));
         let Arguments { width_span, least_width, least_bin_width, .. } = *arguments;
         let Arguments { height_span, least_height, least_bin_height, .. } = *arguments;
         let width = Side::new(l, &mut block[4..4 + bins], raw_width, width_span, least_width, least_bin_width);
@@ -129,8 +128,8 @@ impl<L: Lanes> Point<L> {
         let everywhere = l.le(l.zero(), l.zero());
         let mut last = everywhere;
         for i in 0..bins {
-            let bin_width = l.fma(parameter(block, 4 + i), width.factor, least_width);
-            let bin_height = l.fma(parameter(block, 4 + bins + i), height.factor, least_height);
+            let bin_width = l.fma(parameter(l, block, 4 + i), width.factor, least_width);
+            let bin_height = l.fma(parameter(l, block, 4 + bins + i), height.factor, least_height);
             let take = if i == 0 { everywhere } else { l.lt(if inverse { next_y } else { next_x }, relative) };
             x = l.select(take, next_x, x);
             y = l.select(take, next_y, y);
@@ -140,10 +139,10 @@ impl<L: Lanes> Point<L> {
             // Bin i lies between the inner derivatives i − 1 and i.
             let inner = 4 + 2 * bins + i;
             if i > 0 {
-                lower = l.select(take, parameter(block, inner - 1), lower);
+                lower = l.select(take, parameter(l, block, inner - 1), lower);
             }
             if i + 1 < bins {
-                upper = l.select(take, parameter(block, inner), upper);
+                upper = l.select(take, parameter(l, block, inner), upper);
             }
             last = take;
             next_x = l.add(next_x, bin_width);
@@ -152,18 +151,11 @@ impl<L: Lanes> Point<L> {
         let first = l.eq(bin, l.zero());
         let end = if inverse { next_y } else { next_x };
         let outside = l.mask_or(l.le(relative, l.zero()), l.lt(end, relative));
-        let derivative = |raw: L::F, edge: L::M| {
-            let argument = l.add(raw, l.splat(SHIFTED_SOFTPLUS_OFFSET as f32));
-            let lowest = l.splat(LOWEST_DERIVATIVE as f32);
-            let below = l.lt(argument, lowest);
-            let (value, slope) = softplus_with_derivative(l, l.select(below, lowest, argument));
-            (l.select(edge, tail, value), l.select(l.mask_or(edge, below), l.zero(), slope))
-        };
-        let (d0, d0_slope) = derivative(lower, first);
-        let (d1, d1_slope) = derivative(upper, last);
+        let (d0, d0_slope) = derivative(l, lower, first, tail);
+        let (d1, d1_slope) = derivative(l, upper, last, tail);
 
-        let inside = l.select(outside, l.zero(), relative);
-        let fraction = l.div(l.sub(inside, if inverse { y } else { x }), if inverse { dy } else { dx });
+        let kept = inside(l, outside, relative);
+        let fraction = l.div(l.sub(kept, if inverse { y } else { x }), if inverse { dy } else { dx });
         // Between 0 and 1 up to rounding; NaN stays.
         let fraction = l.min(l.splat(1.0), l.max(l.zero(), fraction));
         let s = l.div(dy, dx);
@@ -244,7 +236,6 @@ impl<L: Lanes> Point<L> {
     ) -> L::F {
         let (bins, inverse) = (arguments.bins as usize, arguments.inverse == 1);
         let Point { s, d0, d1, xi, zeta, theta, squares, reciprocal, numerator, outside, .. } = *self;
-        let inner = |value: L::F| l.select(outside, l.zero(), value);
         let one = l.splat(1.0);
         let two = l.splat(2.0);
         let slope = self.slope(l);
@@ -258,7 +249,7 @@ impl<L: Lanes> Point<L> {
         let bend = l.sub(l.add(d0, d1), l.add(s, s));
         let numerator_by_xi = l.mul(two, l.fma(d1, xi, l.sub(l.mul(s, turn), l.mul(d0, zeta))));
         let log_by_xi = l.sub(l.mul(numerator_by_xi, per_numerator), l.mul(l.mul(two, bend), l.mul(turn, reciprocal)));
-        let log_by_x = inner(l.mul(log_by_xi, per_width));
+        let log_by_x = inside(l, outside, l.mul(log_by_xi, per_width));
 
         // Cotangents of f's value and of ln f', and the gradient of the coordinate.
         let (dy, dlog, dcoordinate) = if inverse {
@@ -271,26 +262,25 @@ impl<L: Lanes> Point<L> {
 
         // Within the bin: by s and by the two derivatives, then by the corners.
         let scaled = l.mul(l.mul(dy, self.dy), l.mul(reciprocal, reciprocal));
-        let by_log = |value: L::F| l.mul(dlog, value);
         let ds = l.fma(
             l.mul(scaled, theta),
             l.sub(l.mul(d1, xi2), l.mul(d0, zeta2)),
-            by_log(l.mul(two, l.sub(l.fma(theta, per_numerator, l.div(one, s)), l.mul(squares, reciprocal)))),
+            l.mul(dlog, l.mul(two, l.sub(l.fma(theta, per_numerator, l.div(one, s)), l.mul(squares, reciprocal)))),
         );
         let dd0 = l.fma(
             l.mul(scaled, theta),
             l.fma(s, zeta2, l.mul(d1, theta)),
-            by_log(l.sub(l.mul(zeta2, per_numerator), twice_theta)),
+            l.mul(dlog, l.sub(l.mul(zeta2, per_numerator), twice_theta)),
         );
         let dd1 = l.sub(
-            by_log(l.sub(l.mul(xi2, per_numerator), twice_theta)),
+            l.mul(dlog, l.sub(l.mul(xi2, per_numerator), twice_theta)),
             l.mul(l.mul(scaled, theta), l.fma(s, xi2, l.mul(d0, theta))),
         );
-        let (ds, dd0, dd1) = (inner(ds), inner(dd0), inner(dd1));
-        let dxi_per_width = inner(l.fma(l.mul(dy, slope), one, l.mul(dlog, log_by_x)));
+        let (ds, dd0, dd1) = (inside(l, outside, ds), inside(l, outside, dd0), inside(l, outside, dd1));
+        let dxi_per_width = inside(l, outside, l.fma(l.mul(dy, slope), one, l.mul(dlog, log_by_x)));
         let dcorner = l.neg(dxi_per_width);
         let dwidth = l.neg(l.fma(l.mul(ds, s), per_width, l.mul(dxi_per_width, xi)));
-        let dheight = inner(l.fma(dy, self.rise(l), l.mul(ds, per_width)));
+        let dheight = inside(l, outside, l.fma(dy, self.rise(l), l.mul(ds, per_width)));
 
         // The slope of the tails: outside, and as the derivative at the outermost knots.
         let run = if inverse { l.div(self.relative, self.tail) } else { self.relative };
@@ -305,7 +295,8 @@ impl<L: Lanes> Point<L> {
         let dwidths = &mut block[4..4 + bins];
         let dtotal_width = l.add(dtotal_width, self.softmax(l, &self.width, dwidths, dcorner, dwidth));
         let dheights = &mut block[4 + bins..4 + 2 * bins];
-        let dtotal_height = l.add(dtotal_height, self.softmax(l, &self.height, dheights, inner(dy), dheight));
+        let dtotal_height =
+            l.add(dtotal_height, self.softmax(l, &self.height, dheights, inside(l, outside, dy), dheight));
         l.write(&mut block[2][..L::WIDTH], l.mul(dtotal_width, self.width.slope));
         l.write(&mut block[3][..L::WIDTH], l.mul(dtotal_height, self.height.slope));
         let (lower, upper) = (l.mul(dd0, self.d0_slope), l.mul(dd1, self.d1_slope));
@@ -317,25 +308,51 @@ impl<L: Lanes> Point<L> {
         dcoordinate
     }
 
+    /// The gradient of the size of bin `i`: `dcorner` below the bin of the point, `dbin` at it, zero above.
+    #[inline(always)]
+    fn of_bin(&self, l: L, i: usize, dcorner: L::F, dbin: L::F) -> L::F {
+        let i = l.splat(i as f32);
+        l.select(l.lt(i, self.bin), dcorner, l.select(l.eq(i, self.bin), dbin, l.zero()))
+    }
+
     /// Replaces exponentials by gradients of the raw bins, given the gradients of the corner (which all bins before this one
     /// move) and of this bin; returns the gradient of the total.
     #[inline(always)]
     fn softmax(&self, l: L, side: &Side<L>, bins: &mut [[f32; MOST_LANES]], dcorner: L::F, dbin: L::F) -> L::F {
-        let gradient = |i: usize| {
-            let i = l.splat(i as f32);
-            l.select(l.lt(i, self.bin), dcorner, l.select(l.eq(i, self.bin), dbin, l.zero()))
-        };
         let mut mean = l.zero();
         for (i, bin) in bins.iter().enumerate() {
-            mean = l.fma(gradient(i), l.mul(l.read(&bin[..L::WIDTH]), side.reciprocal), mean);
+            mean = l.fma(self.of_bin(l, i, dcorner, dbin), l.mul(l.read(&bin[..L::WIDTH]), side.reciprocal), mean);
         }
         for (i, bin) in bins.iter_mut().enumerate() {
             let share = l.mul(l.read(&bin[..L::WIDTH]), side.reciprocal);
-            let value = l.mul(l.mul(side.surplus, share), l.sub(gradient(i), mean));
+            let value = l.mul(l.mul(side.surplus, share), l.sub(self.of_bin(l, i, dcorner, dbin), mean));
             l.write(&mut bin[..L::WIDTH], value);
         }
         mean
     }
+}
+
+/// Parameter `p` of all elements. (A function, as are the next two: closures are not always inlined, and what is not inlined is
+/// compiled without the instruction set.)
+#[inline(always)]
+fn parameter<L: Lanes>(l: L, block: &Block, p: usize) -> L::F {
+    l.read(&block[p][..L::WIDTH])
+}
+
+/// Zero outside of the bins.
+#[inline(always)]
+fn inside<L: Lanes>(l: L, outside: L::M, value: L::F) -> L::F {
+    l.select(outside, l.zero(), value)
+}
+
+/// The derivative at a knot, and its derivative with respect to the raw one; at the outermost knots the slope of the tails.
+#[inline(always)]
+fn derivative<L: Lanes>(l: L, raw: L::F, edge: L::M, tail: L::F) -> (L::F, L::F) {
+    let argument = l.add(raw, l.splat(SHIFTED_SOFTPLUS_OFFSET as f32));
+    let lowest = l.splat(LOWEST_DERIVATIVE as f32);
+    let below = l.lt(argument, lowest);
+    let (value, slope) = softplus_with_derivative(l, l.select(below, lowest, argument));
+    (l.select(edge, tail, value), l.select(l.mask_or(edge, below), l.zero(), slope))
 }
 
 /// `ξ` and `1 − ξ` for a height `h` in the bin.

@@ -40,7 +40,7 @@ use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
 use crate::error::Result;
-use crate::ops::flow_lanes::{Direction, MOST_LANES, check_rows};
+use crate::ops::flow_lanes::{Direction, Elements, MOST_LANES, check_rows};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::tensor::Tensor;
@@ -255,7 +255,8 @@ impl lanes::Kernel for ForwardRows<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         let arguments = self.arguments;
-        let (n, inverse) = (arguments.n as usize, arguments.inverse == 1);
+        let inverse = arguments.inverse == 1;
+        let mut elements = Elements::of_width(arguments.n as usize);
         let parameters = 3 * arguments.bins as usize + 3;
         let mut block: Block = [[0.0; MOST_LANES]; 3 * MOST_BINS + 3];
         self.log_det.fill(0.0);
@@ -267,8 +268,8 @@ impl lanes::Kernel for ForwardRows<'_> {
             l.write(&mut self.y[start..end], y);
             let mut logs = [0.0; MOST_LANES];
             l.write(&mut logs[..L::WIDTH], log);
-            for (element, log) in (start..end).zip(&logs) {
-                self.log_det[element / n] += log;
+            for ((row, _), log) in elements.take(end - start)[..end - start].iter().zip(&logs) {
+                self.log_det[*row] += log;
             }
         }
     }
@@ -303,7 +304,7 @@ impl lanes::Kernel for BackwardRows<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         let arguments = self.arguments;
-        let n = arguments.n as usize;
+        let mut elements = Elements::of_width(arguments.n as usize);
         let parameters = 3 * arguments.bins as usize + 3;
         let mut block: Block = [[0.0; MOST_LANES]; 3 * MOST_BINS + 3];
         for start in (0..self.x.len()).step_by(L::WIDTH) {
@@ -317,8 +318,8 @@ impl lanes::Kernel for BackwardRows<'_> {
             };
             let mut dlog_det = [0.0; MOST_LANES];
             if !self.dlog_det.is_empty() {
-                for (element, value) in (start..end).zip(&mut dlog_det) {
-                    *value = self.dlog_det[element / n];
+                for ((row, _), value) in elements.take(end - start)[..end - start].iter().zip(&mut dlog_det) {
+                    *value = self.dlog_det[*row];
                 }
             }
             let dlog_det = l.read(&dlog_det[..L::WIDTH]);
