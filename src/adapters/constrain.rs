@@ -26,10 +26,11 @@ pub const DEFAULT_EPSILON: f64 = 1e-15;
 /// | upper | exp, log | `−ln(U − x)` | `U − e^(−u)` | `−ln(U − x)` |
 ///
 /// Bounds are numbers or arrays that spread over the trailing axes. All of it is computed in f64 whatever the type of the
-/// column, so that `epsilon` is not lost. A value outside of the bounds, or on one that is not inclusive, is an error.
-/// The way back never leaves `[lower, upper]`.
+/// column, so that `epsilon` is not lost. A value outside of the bounds is an error. A value on a bound that is not
+/// inclusive becomes infinite, as does its log-determinant; networks refuse it with a sentence. The way back never leaves
+/// `[lower, upper]`.
 ///
-/// Differences to the peer (all gone with `peer_compatible`): it gives infinities and NaN instead of the error, its
+/// Differences to the peer (all gone with `peer_compatible`): it gives NaN instead of the error, its
 /// log-determinant of softplus overflows for large distances and is inaccurate for small ones, softplus is the
 /// identity beyond 20, and draws may exceed an inclusive bound by `epsilon`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

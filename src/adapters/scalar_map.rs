@@ -171,15 +171,16 @@ impl ScalarMap {
         !matches!(self, ScalarMap::Shift { .. })
     }
 
-    /// True when `x` may go forward: it lies inside of the domain, or is NaN, which goes through as it is.
+    /// True when `x` may go forward: it lies inside of the domain or on its edge, where the map is infinite, or is NaN, which
+    /// goes through as it is.
     pub fn admits(self, x: f64) -> bool {
         x.is_nan()
             || match self {
                 ScalarMap::Named { function, .. } => function.admits(x),
-                ScalarMap::Above { bound, .. } => x > bound,
-                ScalarMap::Below { bound, .. } => x < bound,
+                ScalarMap::Above { bound, .. } => x >= bound,
+                ScalarMap::Below { bound, .. } => x <= bound,
                 ScalarMap::Between { lower, upper, .. } | ScalarMap::NaiveBetween { lower, upper } => {
-                    lower < x && x < upper
+                    lower <= x && x <= upper
                 }
                 _ => true,
             }

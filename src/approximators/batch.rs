@@ -156,9 +156,11 @@ fn check_finite(key: &str, matrix: &Matrix, dataset_of: impl Fn(usize) -> usize)
         None => Ok(()),
         Some(index) => {
             let (value, dataset) = (matrix.values[index], dataset_of(index / matrix.columns.max(1)));
-            let message = format!(
-                "is {value} in data set {dataset}; remove the data set, or mark missing values with nan_to_num in the adapter"
-            );
+            let remedy = match value.is_nan() {
+                true => "remove the data set, or mark missing values with nan_to_num in the adapter",
+                false => "remove the data set, or make the bound inclusive if a value lies on a bound of constrain",
+            };
+            let message = format!("is {value} in data set {dataset}; {remedy}");
             Err(Error::value(key, message))
         }
     }

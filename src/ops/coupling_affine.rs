@@ -26,7 +26,8 @@ use crate::device::cpu::{Launch, vector};
 use crate::error::Result;
 use crate::math::{SHIFTED_SOFTPLUS_OFFSET, softplus};
 use crate::ops::flow_lanes::{
-    Direction, Elements, asinh_with_derivative, check_rows, read_strided, softplus_with_derivative, write_strided,
+    self, Direction, Elements, Gradients, asinh_with_derivative, check_rows, read_strided, softplus_with_derivative,
+    write_strided,
 };
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -50,11 +51,7 @@ struct Arguments {
     rows: u32,
     /// Elements of a row of `x`.
     n: u32,
-    /// Backward: whether there is a gradient of `y`, and of `ℓ`.
-    from_y: u32,
-    from_log_det: u32,
-    /// Backward: 1 when the kernel adds to the gradient of `x`, and of `raw`.
-    accumulate: [u32; 2],
+    gradients: Gradients,
 }
 
 static FORWARD: Kernel = Kernel { name: "coupling_affine", cpu: forward_cpu };
@@ -74,9 +71,7 @@ impl CouplingAffine {
             clamp: u32::from(clamp),
             rows: 0,
             n: 0,
-            from_y: 0,
-            from_log_det: 0,
-            accumulate: [0; 2],
+            gradients: Gradients::default(),
         })
     }
 }
@@ -97,31 +92,14 @@ impl Operation for CouplingAffine {
     }
 
     fn forward(&self, call: &Forward) -> Result<()> {
-        let inputs = [call.inputs[0].slice(), call.inputs[1].slice()];
-        let products = [call.products[0].slice(), call.products[1].slice()];
-        call.device.launch(&FORWARD, &arguments(call.attributes, call.inputs[0]), &inputs, &products)
+        flow_lanes::forward(call, &FORWARD, &arguments(call.attributes, call.inputs[0]))
     }
 
     fn backward(&self, call: &Backward) -> Result<()> {
-        let (x, raw) = (call.inputs[0], call.inputs[1]);
-        let [dy, dlog_det] = [0, 1].map(|output| call.gradients.get(output).copied().flatten());
-        let [dx, draw] = [0, 1].map(|input| call.sink(input));
-        if dx.is_none() && draw.is_none() {
-            return Ok(());
-        }
-        let arguments = Arguments {
-            from_y: u32::from(dy.is_some()),
-            from_log_det: u32::from(dlog_det.is_some()),
-            accumulate: [dx, draw].map(|sink| sink.map_or(0, |sink| sink.flag())),
-            ..arguments(call.attributes, x)
-        };
-        let inputs = [x.slice(), raw.slice(), dy.unwrap_or(x).slice(), dlog_det.unwrap_or(x).slice()];
-        // A gradient that nobody asks for goes to memory of its own, so that there is one kernel.
-        let unwanted_x = dx.is_none().then(|| Tensor::uninitialised(call.device, x.shape())).transpose()?;
-        let unwanted_raw = draw.is_none().then(|| Tensor::uninitialised(call.device, raw.shape())).transpose()?;
-        let dx = dx.map_or(unwanted_x.as_ref(), |sink| Some(sink.tensor)).unwrap_or(x);
-        let draw = draw.map_or(unwanted_raw.as_ref(), |sink| Some(sink.tensor)).unwrap_or(raw);
-        call.device.launch(&BACKWARD, &arguments, &inputs, &[dx.slice(), draw.slice()])
+        flow_lanes::backward(call, &BACKWARD, |gradients| Arguments {
+            gradients,
+            ..arguments(call.attributes, call.inputs[0])
+        })
     }
 
     fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
@@ -250,7 +228,8 @@ impl lanes::Kernel for BackwardRows<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Arguments { inverse, clamp, n, accumulate, .. } = self.arguments;
+        let Arguments { inverse, clamp, n, gradients, .. } = self.arguments;
+        let accumulate = gradients.accumulate;
         let (n, inverse) = (n as usize, inverse == 1);
         let mut elements = Elements::of_width(n);
         for start in (0..self.x.len()).step_by(L::WIDTH) {
@@ -301,8 +280,8 @@ fn backward_cpu(launch: &mut Launch) {
             arguments,
             x: &x[elements.clone()],
             raw: &raw[2 * elements.start..2 * elements.end],
-            dy: if arguments.from_y == 1 { &dy[elements] } else { &[] },
-            dlog_det: if arguments.from_log_det == 1 { &dlog_det[chunk * CHUNK..] } else { &[] },
+            dy: if arguments.gradients.from_y == 1 { &dy[elements] } else { &[] },
+            dlog_det: if arguments.gradients.from_log_det == 1 { &dlog_det[chunk * CHUNK..] } else { &[] },
             dx,
             draw,
         });

@@ -1,12 +1,14 @@
-//! What the two coupling operations share: the direction, the check of shapes, lanes over elements whose parameters lie
-//! apart in memory, and the two functions that keep parameters in their range, with derivatives.
+//! What the two coupling operations share: the direction, the check of shapes, the launches, lanes over elements whose
+//! parameters lie apart in memory, and the two functions that keep parameters in their range, with derivatives.
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Kernel;
 use crate::device::cpu::lanes::Lanes;
 use crate::device::cpu::vector;
 use crate::error::{Error, Result};
-use crate::ops::operation::Spec;
+use crate::ops::operation::{Backward, Forward, Spec};
+use crate::tensor::Tensor;
 
 /// Most lanes of a vector.
 pub(super) const MOST_LANES: usize = 16;
@@ -42,6 +44,50 @@ pub(super) fn check_rows(operation: &str, inputs: &[Spec], per_element: usize) -
         return Err(Error::shape(operation, message));
     }
     Err(Error::shape(operation, format!("{} operands; expected values and parameters", inputs.len())))
+}
+
+/// Runs the forward kernel of a coupling: `x`, `raw` → `y`, `ℓ`.
+pub(super) fn forward<A: bytemuck::Pod>(call: &Forward, kernel: &'static Kernel, arguments: &A) -> Result<()> {
+    let inputs = [call.inputs[0].slice(), call.inputs[1].slice()];
+    let products = [call.products[0].slice(), call.products[1].slice()];
+    call.device.launch(kernel, arguments, &inputs, &products)
+}
+
+/// Which gradients a backward kernel is given, and how it hands its own on.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Gradients {
+    /// 1 when there is a gradient of `y`, and of `ℓ`.
+    pub from_y: u32,
+    pub from_log_det: u32,
+    /// 1 when the kernel adds to the gradient of `x`, and of `raw`.
+    pub accumulate: [u32; 2],
+}
+
+/// Runs the backward kernel of a coupling: `x`, `raw`, `dy`, `dℓ` → `dx`, `draw`.
+pub(super) fn backward<A: bytemuck::Pod>(
+    call: &Backward,
+    kernel: &'static Kernel,
+    arguments: impl FnOnce(Gradients) -> A,
+) -> Result<()> {
+    let (x, raw) = (call.inputs[0], call.inputs[1]);
+    let [dy, dlog_det] = [0, 1].map(|output| call.gradients.get(output).copied().flatten());
+    let [dx, draw] = [0, 1].map(|input| call.sink(input));
+    if dx.is_none() && draw.is_none() {
+        return Ok(());
+    }
+    let arguments = arguments(Gradients {
+        from_y: u32::from(dy.is_some()),
+        from_log_det: u32::from(dlog_det.is_some()),
+        accumulate: [dx, draw].map(|sink| sink.map_or(0, |sink| sink.flag())),
+    });
+    let inputs = [x.slice(), raw.slice(), dy.unwrap_or(x).slice(), dlog_det.unwrap_or(x).slice()];
+    // A gradient that nobody asks for goes to memory of its own, so that there is one kernel.
+    let unwanted_x = dx.is_none().then(|| Tensor::uninitialised(call.device, x.shape())).transpose()?;
+    let unwanted_raw = draw.is_none().then(|| Tensor::uninitialised(call.device, raw.shape())).transpose()?;
+    let dx = dx.map_or(unwanted_x.as_ref(), |sink| Some(sink.tensor)).unwrap_or(x);
+    let draw = draw.map_or(unwanted_raw.as_ref(), |sink| Some(sink.tensor)).unwrap_or(raw);
+    call.device.launch(kernel, &arguments, &inputs, &[dx.slice(), draw.slice()])
 }
 
 /// Row and column of one element after another, without a division for each.

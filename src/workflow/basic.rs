@@ -3,135 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::blocks::DrawBlocks;
-use super::callback::Callback;
+use super::builder::WorkflowBuilder;
 use super::checkpoint::Checkpoint;
-use super::fit::Fit;
 use super::history::History;
-use super::trainer::Trainer;
-use crate::adapters::{Adapter, Role, Strictness};
-use crate::approximators::{
-    Batch, BuiltContinuousApproximator, ContinuousApproximator, Dimensions, Trainable, Variable,
-};
-use crate::codecs::{Array, Values};
-use crate::data::{Column, Dataset, OfflineDataset, OnlineDataset, Record};
+use crate::adapters::Adapter;
+use crate::approximators::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable};
+use crate::data::Record;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::io::{Header, ModelFile, TrainingSummary, VariableInfo};
-use crate::networks::{InferenceChoice, SummaryChoice};
-use crate::optim::Optimizer;
 use crate::random::Key;
 use crate::simulators::{Pool, Request, Simulator};
-
-/// A workflow under construction; see [`BasicWorkflow::new`].
-pub struct WorkflowBuilder {
-    simulator: Option<Arc<dyn Simulator>>,
-    adapter: Adapter,
-    approximator: ContinuousApproximator,
-    seed: u64,
-    device: Device,
-    threads: usize,
-    folder: Option<PathBuf>,
-}
-
-impl WorkflowBuilder {
-    fn new(simulator: Option<Arc<dyn Simulator>>) -> Self {
-        WorkflowBuilder {
-            simulator,
-            adapter: Adapter::new(),
-            approximator: ContinuousApproximator::default(),
-            seed: 0,
-            device: Device::cpu(),
-            threads: 1,
-            folder: None,
-        }
-    }
-
-    /// The adapter that turns records into `inference_variables`, `inference_conditions` and `summary_variables`.
-    pub fn adapter(mut self, adapter: Adapter) -> Self {
-        self.adapter = adapter;
-        self
-    }
-
-    /// The network that learns summary statistics.
-    pub fn summary_network(mut self, network: impl Into<SummaryChoice>) -> Self {
-        self.approximator.summary_network = Some(network.into());
-        self
-    }
-
-    /// The network that represents the posterior; a coupling flow by default.
-    pub fn inference_network(mut self, network: impl Into<InferenceChoice>) -> Self {
-        self.approximator.inference_network = network.into();
-        self
-    }
-
-    /// The variables that are standardised while training; the inference variables by default.
-    pub fn standardize(mut self, variables: impl IntoIterator<Item = Variable>) -> Self {
-        self.approximator.standardize = variables.into_iter().collect();
-        self
-    }
-
-    /// Networks and standardisation together.
-    pub fn approximator(mut self, approximator: ContinuousApproximator) -> Self {
-        self.approximator = approximator;
-        self
-    }
-
-    /// The seed of everything random, 0 by default.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// The device of the networks; the CPU with one thread by default.
-    pub fn device(mut self, device: Device) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// Threads for simulation and for making batches while others train; 1 by default. Results do not depend on it.
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads;
-        self
-    }
-
-    /// A folder in which each epoch leaves a complete `model.safetensors` and `history.csv`.
-    pub fn checkpoints(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
-        self
-    }
-
-    /// The workflow. Networks get their weights when the first data are seen.
-    pub fn build(self) -> Result<BasicWorkflow> {
-        self.adapter.check()?;
-        let pool = Pool::new(self.threads)?;
-        Ok(BasicWorkflow {
-            simulator: self.simulator,
-            adapter: self.adapter,
-            config: self.approximator,
-            seed: self.seed,
-            device: self.device,
-            pool,
-            folder: self.folder,
-            built: None,
-            dimensions: None,
-            variables: (Vec::new(), Vec::new()),
-            history: History::default(),
-            training: TrainingSummary::default(),
-        })
-    }
-}
-
-/// Where the loss after each epoch is computed on.
-#[derive(Debug, Clone)]
-pub enum Validation {
-    /// None.
-    None,
-    /// Fresh simulations, as many as given.
-    Simulations(usize),
-    /// Given data.
-    Data(Record),
-}
 
 /// Simulator, adapter, networks: from simulations to a posterior that costs milliseconds.
 ///
@@ -151,20 +33,20 @@ pub enum Validation {
 /// # }
 /// ```
 pub struct BasicWorkflow {
-    simulator: Option<Arc<dyn Simulator>>,
-    adapter: Adapter,
-    config: ContinuousApproximator,
-    seed: u64,
-    device: Device,
-    pool: Pool,
-    folder: Option<PathBuf>,
-    built: Option<BuiltContinuousApproximator>,
+    pub(super) simulator: Option<Arc<dyn Simulator>>,
+    pub(super) adapter: Adapter,
+    pub(super) config: ContinuousApproximator,
+    pub(super) seed: u64,
+    pub(super) device: Device,
+    pub(super) pool: Pool,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) built: Option<BuiltContinuousApproximator>,
     /// Widths that the networks were built for.
-    dimensions: Option<Dimensions>,
+    pub(super) dimensions: Option<Dimensions>,
     /// Parameters, and data with conditions.
-    variables: (Vec<VariableInfo>, Vec<VariableInfo>),
-    history: History,
-    training: TrainingSummary,
+    pub(super) variables: (Vec<VariableInfo>, Vec<VariableInfo>),
+    pub(super) history: History,
+    pub(super) training: TrainingSummary,
 }
 
 impl BasicWorkflow {
@@ -203,7 +85,7 @@ impl BasicWorkflow {
         })
     }
 
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key::new(self.seed)
     }
 
@@ -235,137 +117,7 @@ impl BasicWorkflow {
         self.history = history;
     }
 
-    /// Trains on fresh simulations in every step.
-    pub fn fit_online(&mut self, fit: Fit) -> Result<History> {
-        self.fit_online_with(fit, Validation::None, &mut [], None)
-    }
-
-    /// As [`fit_online`](Self::fit_online), with validation, watchers, and a checkpoint to go on from.
-    pub fn fit_online_with(
-        &mut self,
-        fit: Fit,
-        validation: Validation,
-        callbacks: &mut [&mut dyn Callback],
-        resume: Option<&Checkpoint>,
-    ) -> Result<History> {
-        fit.check()?;
-        let simulator = self.simulator.clone().ok_or_else(|| {
-            Error::argument("simulator", "this workflow has none; use fit_offline with simulations that exist already")
-        })?;
-        let dataset = OnlineDataset::new(simulator, fit.batch_size, fit.batches_per_epoch, self.key().fork("online"))?;
-        self.fit(Arc::new(dataset.pool(&self.pool)), fit, Optimizer::default(), validation, callbacks, resume)
-    }
-
-    /// Trains on simulations that exist already: name → `[datasets, …]`.
-    pub fn fit_offline(&mut self, data: Record, fit: Fit) -> Result<History> {
-        self.fit_offline_with(data, fit, Validation::None, &mut [], None)
-    }
-
-    /// As [`fit_offline`](Self::fit_offline), with validation, watchers, and a checkpoint to go on from.
-    pub fn fit_offline_with(
-        &mut self,
-        data: Record,
-        fit: Fit,
-        validation: Validation,
-        callbacks: &mut [&mut dyn Callback],
-        resume: Option<&Checkpoint>,
-    ) -> Result<History> {
-        fit.check()?;
-        let dataset = OfflineDataset::new(data, fit.batch_size, self.key().fork("offline"))?;
-        self.fit(Arc::new(dataset), fit, Optimizer::for_fixed_data(), validation, callbacks, resume)
-    }
-
-    fn fit(
-        &mut self,
-        dataset: Arc<dyn Dataset>,
-        fit: Fit,
-        defaults: Optimizer,
-        validation: Validation,
-        callbacks: &mut [&mut dyn Callback],
-        resume: Option<&Checkpoint>,
-    ) -> Result<History> {
-        let validation = match validation {
-            Validation::None => None,
-            Validation::Simulations(count) => Some(self.simulate_as(count, "validation")?),
-            Validation::Data(data) => Some(data),
-        };
-        self.prepare(&*dataset)?;
-        let key = self.key();
-        let threads = self.pool.threads();
-        let Some(mut built) = self.built.take() else {
-            return Err(Error::argument("workflow", "has no networks; this is a defect of the library"));
-        };
-        let mut trainer = Trainer::new(&mut built, self.adapter.clone(), dataset.clone(), fit.clone(), defaults, key)?
-            .validation(validation)
-            .threads(threads);
-        for callback in callbacks {
-            trainer = trainer.callback(*callback);
-        }
-        if let Some(checkpoint) = resume {
-            trainer = trainer.resume(checkpoint)?;
-        }
-        let outcome = trainer.run(|checkpoint| self.save_checkpoint(checkpoint, &*dataset));
-        self.built = Some(built);
-        let (history, adapter) = outcome?;
-        self.adapter = adapter;
-        self.history = history.clone();
-        Ok(history)
-    }
-
-    /// Learns widths from the first batch and gives the networks their weights, unless they have them already.
-    fn prepare(&mut self, dataset: &dyn Dataset) -> Result<()> {
-        self.prepare_for(&dataset.batch(0)?)
-    }
-
-    fn prepare_for(&mut self, example: &Record) -> Result<()> {
-        let mut adapter = self.adapter.clone();
-        let pass = Strictness::Strict.with_key(self.key().fork("adapter").at(0));
-        let adapted = adapter.forward_learning(example, pass)?;
-        let batch = Batch::from_record(&adapted)?;
-        let dimensions = Dimensions::of(&batch)?;
-        match &self.built {
-            Some(built) if built.dimensions() == dimensions => {}
-            Some(built) => {
-                let message = format!(
-                    "this model was built for {:?}, the data give {dimensions:?}; build a new workflow",
-                    built.dimensions()
-                );
-                return Err(Error::shape("workflow", message));
-            }
-            None => {
-                self.built = Some(self.config.build(dimensions, &self.device, self.key())?);
-                self.dimensions = Some(dimensions);
-                self.variables = describe_variables(&adapter, example)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn save_checkpoint(&mut self, checkpoint: &Checkpoint, dataset: &dyn Dataset) -> Result<()> {
-        let steps = checkpoint.history().losses().len() as u64;
-        self.training = TrainingSummary {
-            simulator: self.simulator.as_ref().map(|s| s.name().to_string()),
-            seed: self.seed,
-            epochs: checkpoint.epochs(),
-            steps,
-            datasets: steps * dataset.batch_size() as u64,
-            loss: checkpoint.history().epoch_losses().last().copied(),
-            validation_loss: checkpoint.history().validation_losses().iter().flatten().copied().reduce(f64::min),
-        };
-        let Some(folder) = self.folder.clone() else { return Ok(()) };
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| Error::file(&folder, format!("the folder cannot be made ({e}); name another one")))?;
-        let file = ModelFile {
-            header: self.header(checkpoint.adapter.clone(), checkpoint.standardizer.clone())?,
-            weights: checkpoint.weights.clone(),
-            training_state: checkpoint.training_state()?,
-        };
-        // The history first: a run that is killed in between resumes from the older model and writes the same lines again.
-        checkpoint.history().write_csv(&folder.join("history.csv"))?;
-        file.save(&folder.join("model.safetensors"))
-    }
-
-    fn header(&self, adapter: Adapter, standardizer: crate::approximators::Standardizer) -> Result<Header> {
+    pub(super) fn header(&self, adapter: Adapter, standardizer: Standardizer) -> Result<Header> {
         let dimensions = self.dimensions.ok_or_else(untrained)?;
         Ok(Header {
             approximator: self.config.clone(),
@@ -433,124 +185,8 @@ impl BasicWorkflow {
     pub fn training(&self) -> &TrainingSummary {
         &self.training
     }
-
-    /// Posterior draws for each observed data set: name → `[datasets, draws, dim]`. Parameters among the observed columns
-    /// are ignored.
-    pub fn sample(&self, observed: &Record, draws: usize) -> Result<Record> {
-        self.sample_from(observed, draws, 0, self.seed)
-    }
-
-    /// As [`sample`](Self::sample), with the number of the first draw and a seed of its own. Draw `k` of data set `i` is a
-    /// function of the seed, `i` and `k` alone.
-    pub fn sample_from(&self, observed: &Record, draws: usize, first_draw: u64, seed: u64) -> Result<Record> {
-        self.sample_watched(observed, draws, first_draw, seed, &mut |_| {})
-    }
-
-    /// As [`sample_from`](Self::sample_from); `watch` is told now and then how many draws, of all data sets together, are
-    /// done. Beside the result little memory is needed: the draws are made in blocks.
-    pub fn sample_watched(
-        &self,
-        observed: &Record,
-        draws: usize,
-        first_draw: u64,
-        seed: u64,
-        watch: &mut dyn FnMut(usize),
-    ) -> Result<Record> {
-        let built = self.approximator()?;
-        if draws == 0 {
-            return Err(Error::argument("draws", "0 was given; ask for at least 1"));
-        }
-        if first_draw.checked_add(draws as u64).is_none() {
-            return Err(Error::argument(
-                "first_draw",
-                format!("{first_draw} and {draws} more draws exceed 2^64; use a smaller number"),
-            ));
-        }
-        for VariableInfo { name, .. } in &self.variables.1 {
-            observed.column(name)?;
-        }
-        let datasets = observed.datasets()?.unwrap_or(1);
-        if datasets == 0 {
-            return Err(Error::value("data", "there is no data set; give at least one"));
-        }
-        let key = Key::new(seed).fork("sample");
-        let width = built.dimensions().inference_variables;
-        let mut blocks = DrawBlocks::new(datasets, draws);
-        while let Some(block) = blocks.next_block() {
-            let part = match block.datasets.len() == datasets {
-                true => self.adapted(observed, false)?,
-                false => self.adapted(&observed.select(&block.datasets.clone().collect::<Vec<_>>())?, false)?,
-            };
-            let (count, first) = (block.draws.len(), first_draw + block.draws.start as u64);
-            let values = built.sample_block(&part, block.datasets.start, count, first, key)?;
-            let array = Array::new([part.datasets, count, width], Values::F64(values))?;
-            let mut record = Record::new();
-            record.insert("inference_variables", Column::dense(array));
-            blocks.put(&block, self.adapter.inverse(&record, Strictness::Lenient)?)?;
-            watch(block.datasets.start * draws + block.datasets.len() * block.draws.end);
-        }
-        blocks.finish()
-    }
-
-    /// Log posterior density of each data set's parameters on their original scale, `[datasets]`.
-    pub fn log_prob(&self, data: &Record) -> Result<Vec<f64>> {
-        let built = self.approximator()?;
-        for VariableInfo { name, .. } in &self.variables.0 {
-            data.column(name)?;
-        }
-        let (adapted, log_det) = self.adapter.forward_with_log_det(data, Strictness::Lenient)?;
-        let mut log_prob = built.log_prob(&Batch::from_record(&adapted)?)?;
-        if let Some(correction) = log_det.get("inference_variables")? {
-            log_prob.iter_mut().zip(correction).for_each(|(l, c)| *l += c);
-        }
-        Ok(log_prob)
-    }
-
-    fn adapted(&self, data: &Record, with_parameters: bool) -> Result<Batch> {
-        for VariableInfo { name, .. } in &self.variables.1 {
-            data.column(name)?;
-        }
-        let mut data = data.clone();
-        if !with_parameters {
-            for VariableInfo { name, .. } in &self.variables.0 {
-                data.remove(name);
-            }
-        }
-        let batch = Batch::from_record(&self.adapter.forward(&data, Strictness::Lenient)?)?;
-        match batch.datasets {
-            0 => Err(Error::value("data", "there is no data set; give at least one")),
-            _ => Ok(batch),
-        }
-    }
 }
 
 fn untrained() -> Error {
     Error::argument("workflow", "has not been trained; call fit_online or fit_offline first, or load a model")
-}
-
-/// The parameters, and the data with conditions, that an adapter makes of an example.
-fn describe_variables(adapter: &Adapter, example: &Record) -> Result<(Vec<VariableInfo>, Vec<VariableInfo>)> {
-    let (mut parameters, mut data) = (Vec::new(), Vec::new());
-    for row in adapter.describe(example)?.variables {
-        match row.role {
-            Role::InferenceVariables => parameters.push(variable_info(&row.name, example, false)?),
-            Role::InferenceConditions => data.push(variable_info(&row.name, example, false)?),
-            Role::SummaryVariables => data.push(variable_info(&row.name, example, true)?),
-            _ => {}
-        }
-    }
-    Ok((parameters, data))
-}
-
-/// The shape of a column; the elements of a set are not counted in its dimension.
-fn variable_info(name: &str, example: &Record, is_set: bool) -> Result<VariableInfo> {
-    let column = example.column(name)?;
-    let shape = column.array.shape();
-    let outer = match (&column.offsets, column.shared) {
-        (None, true) => 0,
-        (None, false) => 1 + usize::from(is_set),
-        (Some(_), _) => 1,
-    };
-    let axes = shape.len() + usize::from(column.offsets.is_some()) + usize::from(column.shared);
-    Ok(VariableInfo { name: name.to_string(), dimension: shape.iter().skip(outer).product(), axes })
 }

@@ -1,6 +1,7 @@
 //! Sensible choices for a study: adapter, networks, standardisation and length of the training.
 
-use super::basic::{BasicWorkflow, WorkflowBuilder};
+use super::basic::BasicWorkflow;
+use super::builder::WorkflowBuilder;
 use super::fit::Fit;
 use super::roles::Roles;
 use crate::adapters::{Adapter, lower};

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::basic::{BasicWorkflow, Validation};
+use super::basic::BasicWorkflow;
 use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::defaults::Defaults;
 use super::fit::Fit;
+use super::fitting::Validation;
 use super::history::History;
 use super::roles::Roles;
 use crate::adapters::{Adapter, Strictness};

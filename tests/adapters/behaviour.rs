@@ -1,6 +1,7 @@
 //! What transforms do where the properties do not reach: shapes, types, strictness, learning, the list, the table.
 
-use ferroflow::adapters::{Adapter, Expand, Role, Sections, Selection, Strictness, Transform, lower, upper};
+use ferroflow::adapters::{Adapter, Expand, Inclusive, Role, Sections, Selection, Strictness, Transform, lower, upper};
+use ferroflow::approximators::Batch;
 use ferroflow::codecs::{Array, Dtype, Values};
 use ferroflow::data::{Column, Record};
 
@@ -63,6 +64,19 @@ fn differences_to_the_peer() {
     assert_eq!((shape(&back, "number"), shape(&back, "label")), (&[2][..], &[2, 1][..]));
     assert_eq!(back.column("label").unwrap().array.values(), &Values::I64(vec![0, 2]));
     assert_eq!(back.column("count").unwrap(), data.column("count").unwrap());
+}
+
+/// On a bound that is not inclusive the map is infinite; networks refuse such a number with a remedy.
+#[test]
+fn exclusive_bounds_are_infinite() {
+    let data = Record::new().with("theta", array(&[2, 1], &[0.5, 0.0]));
+    let adapter = Adapter::new().constrain("theta", lower(0.0).inclusive(Inclusive::None));
+    let adapter = fitted(adapter.rename("theta", "inference_variables"), &data);
+    let (out, log_det) = adapter.forward_with_log_det(&data, Strictness::Strict).unwrap();
+    assert_eq!(numbers(&out, "inference_variables")[1], f64::NEG_INFINITY);
+    assert_eq!(log_det.get("inference_variables").unwrap().unwrap()[1], f64::INFINITY);
+    let message = Batch::from_record(&out).unwrap_err().to_string();
+    assert!(message.contains("is -inf in data set 1") && message.contains("make the bound inclusive"), "{message}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn forward_errors() {
         ),
         (
             start().constrain("x", lower(0.0).inclusive(Inclusive::None)),
-            "x: the value 0 of data set 0 is outside of what constrain takes, numbers above 0; widen the bound",
+            "x: the value -3 of data set 1 is outside of what constrain takes, numbers above 0; widen the bound",
         ),
         (start().constrain("x", between(-5.0, 1.5)), "x: the value 2 of data set 1"),
         (start().constrain("x", between([-5.0; 3], 1.5)), "shape [3] does not spread over 'x' of shape [2, 2]"),

@@ -40,7 +40,7 @@ use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
 use crate::error::Result;
-use crate::ops::flow_lanes::{Direction, Elements, MOST_LANES, check_rows};
+use crate::ops::flow_lanes::{self, Direction, Elements, Gradients, MOST_LANES, check_rows};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::tensor::Tensor;
@@ -60,11 +60,7 @@ struct Arguments {
     rows: u32,
     /// Elements of a row of `x`.
     n: u32,
-    /// Backward: whether there is a gradient of `y`, and of `ℓ`.
-    from_y: u32,
-    from_log_det: u32,
-    /// Backward: 1 when the kernel adds to the gradient of `x`, and of `raw`.
-    accumulate: [u32; 2],
+    gradients: Gradients,
     /// First knot for parameters of zero.
     left: f32,
     bottom: f32,
@@ -96,9 +92,7 @@ impl CouplingSpline {
             bins: spline.bins.min(MOST_BINS) as u32,
             rows: 0,
             n: 0,
-            from_y: 0,
-            from_log_det: 0,
-            accumulate: [0; 2],
+            gradients: Gradients::default(),
             left: left as f32,
             bottom: bottom as f32,
             least_width: least_width as f32,
@@ -151,31 +145,14 @@ impl Operation for CouplingSpline {
     }
 
     fn forward(&self, call: &Forward) -> Result<()> {
-        let inputs = [call.inputs[0].slice(), call.inputs[1].slice()];
-        let products = [call.products[0].slice(), call.products[1].slice()];
-        call.device.launch(&FORWARD, &arguments(call.attributes, call.inputs[0]), &inputs, &products)
+        flow_lanes::forward(call, &FORWARD, &arguments(call.attributes, call.inputs[0]))
     }
 
     fn backward(&self, call: &Backward) -> Result<()> {
-        let (x, raw) = (call.inputs[0], call.inputs[1]);
-        let [dy, dlog_det] = [0, 1].map(|output| call.gradients.get(output).copied().flatten());
-        let [dx, draw] = [0, 1].map(|input| call.sink(input));
-        if dx.is_none() && draw.is_none() {
-            return Ok(());
-        }
-        let arguments = Arguments {
-            from_y: u32::from(dy.is_some()),
-            from_log_det: u32::from(dlog_det.is_some()),
-            accumulate: [dx, draw].map(|sink| sink.map_or(0, |sink| sink.flag())),
-            ..arguments(call.attributes, x)
-        };
-        let inputs = [x.slice(), raw.slice(), dy.unwrap_or(x).slice(), dlog_det.unwrap_or(x).slice()];
-        // A gradient that nobody asks for goes to memory of its own, so that there is one kernel.
-        let unwanted_x = dx.is_none().then(|| Tensor::uninitialised(call.device, x.shape())).transpose()?;
-        let unwanted_raw = draw.is_none().then(|| Tensor::uninitialised(call.device, raw.shape())).transpose()?;
-        let dx = dx.map_or(unwanted_x.as_ref(), |sink| Some(sink.tensor)).unwrap_or(x);
-        let draw = draw.map_or(unwanted_raw.as_ref(), |sink| Some(sink.tensor)).unwrap_or(raw);
-        call.device.launch(&BACKWARD, &arguments, &inputs, &[dx.slice(), draw.slice()])
+        flow_lanes::backward(call, &BACKWARD, |gradients| Arguments {
+            gradients,
+            ..arguments(call.attributes, call.inputs[0])
+        })
     }
 
     fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
@@ -326,9 +303,9 @@ impl lanes::Kernel for BackwardRows<'_> {
             let point = Point::new(l, &arguments, x, &mut block);
             let dx = point.gradients(l, &arguments, &mut block, dy, dlog_det);
             let to = &mut self.dx[start..end];
-            let dx = if arguments.accumulate[0] == 1 { l.add(l.read(to), dx) } else { dx };
+            let dx = if arguments.gradients.accumulate[0] == 1 { l.add(l.read(to), dx) } else { dx };
             l.write(to, dx);
-            scatter(&block, parameters, &mut self.draw[places], arguments.accumulate[1] == 1);
+            scatter(&block, parameters, &mut self.draw[places], arguments.gradients.accumulate[1] == 1);
         }
     }
 }
@@ -345,8 +322,8 @@ fn backward_cpu(launch: &mut Launch) {
             arguments,
             x: &x[elements.clone()],
             raw: &raw[elements.start * parameters..elements.end * parameters],
-            dy: if arguments.from_y == 1 { &dy[elements] } else { &[] },
-            dlog_det: if arguments.from_log_det == 1 { &dlog_det[chunk * CHUNK..] } else { &[] },
+            dy: if arguments.gradients.from_y == 1 { &dy[elements] } else { &[] },
+            dlog_det: if arguments.gradients.from_log_det == 1 { &dlog_det[chunk * CHUNK..] } else { &[] },
             dx,
             draw,
         });

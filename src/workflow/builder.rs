@@ -1,0 +1,113 @@
+//! How a workflow is put together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::basic::BasicWorkflow;
+use super::history::History;
+use crate::adapters::Adapter;
+use crate::approximators::{ContinuousApproximator, Variable};
+use crate::device::Device;
+use crate::error::Result;
+use crate::io::TrainingSummary;
+use crate::networks::{InferenceChoice, SummaryChoice};
+use crate::simulators::{Pool, Simulator};
+
+/// A workflow under construction; see [`BasicWorkflow::new`].
+pub struct WorkflowBuilder {
+    simulator: Option<Arc<dyn Simulator>>,
+    adapter: Adapter,
+    approximator: ContinuousApproximator,
+    seed: u64,
+    device: Device,
+    threads: usize,
+    folder: Option<PathBuf>,
+}
+
+impl WorkflowBuilder {
+    pub(super) fn new(simulator: Option<Arc<dyn Simulator>>) -> Self {
+        WorkflowBuilder {
+            simulator,
+            adapter: Adapter::new(),
+            approximator: ContinuousApproximator::default(),
+            seed: 0,
+            device: Device::cpu(),
+            threads: 1,
+            folder: None,
+        }
+    }
+
+    /// The adapter that turns records into `inference_variables`, `inference_conditions` and `summary_variables`.
+    pub fn adapter(mut self, adapter: Adapter) -> Self {
+        self.adapter = adapter;
+        self
+    }
+
+    /// The network that learns summary statistics.
+    pub fn summary_network(mut self, network: impl Into<SummaryChoice>) -> Self {
+        self.approximator.summary_network = Some(network.into());
+        self
+    }
+
+    /// The network that represents the posterior; a coupling flow by default.
+    pub fn inference_network(mut self, network: impl Into<InferenceChoice>) -> Self {
+        self.approximator.inference_network = network.into();
+        self
+    }
+
+    /// The variables that are standardised while training; the inference variables by default.
+    pub fn standardize(mut self, variables: impl IntoIterator<Item = Variable>) -> Self {
+        self.approximator.standardize = variables.into_iter().collect();
+        self
+    }
+
+    /// Networks and standardisation together.
+    pub fn approximator(mut self, approximator: ContinuousApproximator) -> Self {
+        self.approximator = approximator;
+        self
+    }
+
+    /// The seed of everything random, 0 by default.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The device of the networks; the CPU with one thread by default.
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Threads for simulation and for making batches while others train; 1 by default. Results do not depend on it.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// A folder in which each epoch leaves a complete `model.safetensors` and `history.csv`.
+    pub fn checkpoints(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// The workflow. Networks get their weights when the first data are seen.
+    pub fn build(self) -> Result<BasicWorkflow> {
+        self.adapter.check()?;
+        let pool = Pool::new(self.threads)?;
+        Ok(BasicWorkflow {
+            simulator: self.simulator,
+            adapter: self.adapter,
+            config: self.approximator,
+            seed: self.seed,
+            device: self.device,
+            pool,
+            folder: self.folder,
+            built: None,
+            dimensions: None,
+            variables: (Vec::new(), Vec::new()),
+            history: History::default(),
+            training: TrainingSummary::default(),
+        })
+    }
+}
