@@ -8,7 +8,7 @@ use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix
 use ferroflow::device::Device;
 use ferroflow::networks::{CouplingFlow, DeepSet};
 use ferroflow::nn::Mlp;
-use ferroflow::optim::{Optimizer, Schedule};
+use ferroflow::optim::{Matrices, Optimizer, Schedule};
 use ferroflow::random::Key;
 use rand::RngExt;
 
@@ -61,7 +61,7 @@ fn batch(datasets: usize, sizes: std::ops::RangeInclusive<usize>, key: Key) -> B
 
 #[test]
 fn a_step_after_the_largest_takes_no_memory() {
-    for threads in [1, 2] {
+    for (threads, matrices) in [(1, Matrices::Adam), (1, Matrices::Muon), (2, Matrices::Adam), (2, Matrices::Muon)] {
         let network = ContinuousApproximator {
             inference_network: CouplingFlow {
                 depth: 2,
@@ -76,7 +76,7 @@ fn a_step_after_the_largest_takes_no_memory() {
         let largest = batch(32, 14..=14, Key::new(1));
         let mut built = network.build(Dimensions::of(&largest).unwrap(), &device, Key::new(2)).unwrap();
         let schedule = Schedule::Constant { rate: 1e-3 };
-        let mut optimizer = Optimizer::default().build(schedule, built.parameters()).unwrap();
+        let mut optimizer = Optimizer { matrices, ..Optimizer::default() }.build(schedule, built.parameters()).unwrap();
         for step in 0..3 {
             built.train_step(&largest, &mut optimizer, Key::new(3).at(step)).unwrap();
         }
@@ -87,7 +87,7 @@ fn a_step_after_the_largest_takes_no_memory() {
             built.train_step(batch, &mut optimizer, Key::new(5).at(step as u64)).unwrap();
         }
         let taken = COUNTED.with(Cell::get) - before;
-        assert_eq!(taken, 0, "{taken} allocations in {} steps on {threads} threads", batches.len());
+        assert_eq!(taken, 0, "{taken} allocations in {} steps of {matrices:?} on {threads} threads", batches.len());
         assert_eq!(device.allocated_bytes(), held);
     }
 }

@@ -1,4 +1,4 @@
-//! Adam and AdamW with clipping.
+//! Adam and AdamW with clipping, and Muon for the weights of hidden layers.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Schedule;
 use crate::error::{Error, Result};
-use crate::ops::update::{AdamArguments, adam, square_norms};
+use crate::ops::update::{AdamArguments, MuonArguments, adam, muon, square_norms};
 use crate::parameters::{Gradients, Layout, Parameters};
 use crate::tensor::Tensor;
 
@@ -21,6 +21,22 @@ pub enum Clipping {
     /// Each weight's gradient is scaled on its own so that its norm is at most this: what the peer calls `clipnorm`.
     PerTensor(f64),
 }
+
+/// How the weights of hidden layers are changed: all trainable matrices whose rows and columns are at least
+/// [`SMALLEST_SIDE`]. All other weights are Adam's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matrices {
+    /// As all others, by Adam.
+    #[default]
+    Adam,
+    /// By Muon: with orthogonalised momentum (Jordan et al. 2024). A step costs more, and learns more from the same
+    /// simulations. The same learning rates suit as for Adam.
+    Muon,
+}
+
+/// Matrices with fewer rows or columns are left to Adam.
+pub const SMALLEST_SIDE: usize = 8;
 
 /// Configuration of Adam (Kingma & Ba 2015) and, with weight decay, AdamW (Loshchilov & Hutter 2019).
 ///
@@ -42,11 +58,20 @@ pub struct Optimizer {
     pub weight_decay: f64,
     /// Clipping of the gradients.
     pub clipping: Clipping,
+    /// How the weights of hidden layers are changed.
+    pub matrices: Matrices,
 }
 
 impl Default for Optimizer {
     fn default() -> Self {
-        Optimizer { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weight_decay: 0.0, clipping: Clipping::Global(1.5) }
+        Optimizer {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-7,
+            weight_decay: 0.0,
+            clipping: Clipping::Global(1.5),
+            matrices: Matrices::Adam,
+        }
     }
 }
 
@@ -63,6 +88,18 @@ impl Optimizer {
         let mut offsets: Vec<u32> = layout.trainable_ranges().map(|(_, range)| range.start as u32).collect();
         let segments = offsets.len();
         offsets.push(layout.trainable_length() as u32);
+        let mut matrices = Vec::new();
+        let mut others = vec![0; segments];
+        if self.matrices == Matrices::Muon {
+            for (segment, (named, range)) in layout.trainable_ranges().enumerate() {
+                if let [rows, columns] = *named.shape.axes()
+                    && rows.min(columns) >= SMALLEST_SIDE
+                {
+                    matrices.extend([segment, range.start, rows, columns].map(|word| word as u32));
+                    others[segment] = 1;
+                }
+            }
+        }
         let zeros = || Tensor::zeros(device, parameters.trainable().shape());
         Ok(Adam {
             options: self,
@@ -75,6 +112,8 @@ impl Optimizer {
             offsets: Tensor::from_indices(device, [offsets.len()], &offsets)?,
             sums: Tensor::zeros(device, [segments].into())?,
             clip: Tensor::full(device, [segments].into(), 1.0)?,
+            matrices: Tensor::from_indices(device, [matrices.len() / 4, 4], &matrices)?,
+            others: Tensor::from_indices(device, [segments], &others)?,
             host: vec![0.0; segments],
         })
     }
@@ -102,6 +141,10 @@ pub struct Adam {
     offsets: Tensor,
     sums: Tensor,
     clip: Tensor,
+    /// The weights that Muon changes: segment, start, rows, columns.
+    matrices: Tensor,
+    /// 1 for segments that Adam leaves alone.
+    others: Tensor,
     host: Vec<f32>,
 }
 
@@ -154,7 +197,13 @@ impl Adam {
             decay: (learning_rate * weight_decay) as f32,
         };
         let targets = [parameters.trainable(), &self.first, &self.second];
-        adam(arguments, gradients.flat(), &self.offsets, &self.clip, targets)?;
+        adam(arguments, gradients.flat(), &self.offsets, [&self.clip, &self.others], targets)?;
+        if self.matrices.shape().elements() > 0 {
+            let arguments =
+                MuonArguments { rate: learning_rate as f32, momentum: beta1 as f32, decay: arguments.decay };
+            let targets = [parameters.trainable(), &self.first];
+            muon(arguments, gradients.flat(), &self.matrices, &self.clip, targets)?;
+        }
         self.step += 1;
         Ok(StepReport { learning_rate, gradient_norm })
     }

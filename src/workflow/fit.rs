@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::optim::Optimizer;
+use crate::optim::{Matrices, Optimizer};
 
 /// Options of a fit.
 ///
@@ -56,11 +56,18 @@ impl Default for Fit {
 }
 
 impl Fit {
-    /// The linear-regression tutorial: its budget of 15 epochs of 200 batches of 32 data sets, with a larger learning rate
-    /// and a shorter memory of the second moments than the defaults, which a run as short as this needs.
+    /// The linear-regression tutorial: its budget of 15 epochs of 200 batches of 32 data sets. Muon for the hidden layers, a
+    /// larger learning rate and a shorter memory of the second moments than the defaults make the most of so few steps.
     pub fn for_regression() -> Self {
-        let optimizer = Optimizer { beta2: 0.95, ..Optimizer::default() };
+        let optimizer = Optimizer { beta2: 0.95, matrices: Matrices::Muon, ..Optimizer::default() };
         Fit { epochs: 15, batches_per_epoch: 200, learning_rate: 3e-3, optimizer: Some(optimizer), ..Fit::default() }
+    }
+
+    /// The same training `factor` times as long. The learning rate falls by `factor^0.3`: with more steps, smaller ones
+    /// suffice, and single draws go astray less often.
+    pub fn longer(self, factor: usize) -> Self {
+        let learning_rate = self.learning_rate / (factor.max(1) as f64).powf(0.3);
+        Fit { epochs: self.epochs.saturating_mul(factor), learning_rate, ..self }
     }
 
     /// Checks all ranges.

@@ -31,6 +31,7 @@ pub fn optimiser(check: &mut Check) -> Outcome {
         epsilon: number("epsilon").unwrap_or(1e-7),
         weight_decay: number("weight_decay").unwrap_or(0.0),
         clipping: number("clipnorm").map_or(Clipping::None, Clipping::PerTensor),
+        ..Optimizer::default()
     };
     let device = parameters.device().clone();
     let (x, y) = (tensor(&device, check.input("x")?)?, tensor(&device, check.input("y")?)?);

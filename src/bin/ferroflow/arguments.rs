@@ -58,9 +58,9 @@ pub struct Bench {
     /// Number of threads; the result does not depend on it
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
-    /// Seed of the held-out data sets
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub test_seed: u64,
+    /// Seeds of the held-out data sets, 1000 for each
+    #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
+    pub test_seeds: Vec<u64>,
     /// Measure this trained model instead of training
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,

@@ -1,6 +1,5 @@
 //! `ferroflow bench`: workloads that anyone can run.
 
-use std::path::Path;
 use std::time::Instant;
 
 use ferroflow::device::Device;
@@ -21,25 +20,32 @@ const SBC: (usize, usize) = (300, 1000);
 
 pub fn run(arguments: Bench) -> Outcome {
     let mut output = Output::new(arguments.json);
-    if let Some(model) = &arguments.model {
-        return report(&mut output, "model", 0, 0.0, &load(model)?, arguments.test_seed);
-    }
     let mut all = Vec::new();
-    for &seed in &arguments.seeds {
-        let epochs = 15 * arguments.factor;
-        let began = Instant::now();
-        let mut workflow = BasicWorkflow::for_simulator(LinearRegression::default())?
-            .seed(seed)
-            .device(Device::cpu_with_threads(arguments.threads)?)
-            .threads(arguments.threads)
-            .build()?;
-        workflow.fit_online(Fit { epochs, ..Fit::for_regression() })?;
-        let seconds = began.elapsed().as_secs_f64();
-        all.push(measure(&mut output, &format!("{epochs} epochs"), seed, seconds, &workflow, arguments.test_seed)?);
+    if let Some(model) = &arguments.model {
+        let workflow = BasicWorkflow::load(model, None, Device::cpu_with_threads(arguments.threads)?)?;
+        measure(&mut output, "model", &workflow, &arguments.test_seeds, &mut all)?;
+    } else {
+        for &seed in &arguments.seeds {
+            let fit = Fit::for_regression().longer(arguments.factor);
+            let what = format!("{} epochs, seed {seed}", fit.epochs);
+            let began = Instant::now();
+            let mut workflow = BasicWorkflow::for_simulator(LinearRegression::default())?
+                .seed(seed)
+                .device(Device::cpu_with_threads(arguments.threads)?)
+                .threads(arguments.threads)
+                .build()?;
+            workflow.fit_online(fit)?;
+            let seconds = began.elapsed().as_secs_f64();
+            output.line(format!("{what}: trained in {seconds:.1} s"));
+            output.event(serde_json::json!({
+                "workload": "exact-regression", "what": what, "seed": seed, "training_s": seconds,
+            }));
+            measure(&mut output, &what, &workflow, &arguments.test_seeds, &mut all)?;
+        }
     }
     let over = |f: fn(&Agreement) -> f64| all.iter().map(f).sum::<f64>() / all.len().max(1) as f64;
     output.line(format!(
-        "mean over seeds: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3})",
+        "average: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3})",
         over(|a| a.mean_error),
         over(|a| a.median_mean_error),
         over(|a| a.width_error),
@@ -48,41 +54,39 @@ pub fn run(arguments: Bench) -> Outcome {
     Ok(())
 }
 
-fn load(model: &Path) -> ferroflow::Result<BasicWorkflow> {
-    BasicWorkflow::load(model, None, Device::cpu())
-}
-
-fn report(output: &mut Output, what: &str, seed: u64, seconds: f64, workflow: &BasicWorkflow, test: u64) -> Outcome {
-    measure(output, what, seed, seconds, workflow, test).map(drop)
-}
-
+/// One line for each seed of held-out data sets.
 fn measure(
     output: &mut Output,
     what: &str,
-    seed: u64,
-    seconds: f64,
     workflow: &BasicWorkflow,
-    test: u64,
-) -> Outcome<Agreement> {
-    let agreement = exact_regression(workflow, DATASETS, DRAWS, test)?;
-    let inside = calibrated(workflow, test)?;
-    output.line(format!(
-        "{what}, seed {seed}: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3}), training {seconds:.1} s, \
-         SBC {} the 95 % band",
-        agreement.mean_error,
-        agreement.median_mean_error,
-        agreement.width_error,
-        agreement.median_width_error,
-        if inside { "inside" } else { "OUTSIDE of" }
-    ));
-    output.event(serde_json::json!({
-        "workload": "exact-regression", "what": what, "seed": seed, "training_s": seconds,
-        "agreement": agreement, "sbc_inside": inside,
-    }));
-    Ok(agreement)
+    test_seeds: &[u64],
+    all: &mut Vec<Agreement>,
+) -> Outcome {
+    for &test in test_seeds {
+        let agreement = exact_regression(workflow, DATASETS, DRAWS, test)?;
+        let outside = outside_of_the_band(workflow, test)?;
+        output.line(format!(
+            "{what}, test seed {test}: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3}), SBC {}",
+            agreement.mean_error,
+            agreement.median_mean_error,
+            agreement.width_error,
+            agreement.median_width_error,
+            match outside.is_empty() {
+                true => "inside the 95 % band".to_string(),
+                false => format!("OUTSIDE of the 95 % band: {}", outside.join(", ")),
+            }
+        ));
+        output.event(serde_json::json!({
+            "workload": "exact-regression", "what": what, "test_seed": test,
+            "agreement": agreement, "sbc_outside": outside,
+        }));
+        all.push(agreement);
+    }
+    Ok(())
 }
 
-fn calibrated(workflow: &BasicWorkflow, test: u64) -> ferroflow::Result<bool> {
+/// The parameters whose ranks leave the simultaneous band; of three calibrated ones, one does for every seventh seed.
+fn outside_of_the_band(workflow: &BasicWorkflow, test: u64) -> ferroflow::Result<Vec<String>> {
     use ferroflow::simulators::Simulator;
     let data = LinearRegression::default().simulate(SBC.0, test + 1)?;
     let posterior = workflow.sample_from(&data, SBC.1, 0, test)?;
@@ -90,5 +94,14 @@ fn calibrated(workflow: &BasicWorkflow, test: u64) -> ferroflow::Result<bool> {
     let truths: Truths = draws.truths(&data)?;
     let ranks = rank_counts(&draws, &truths)?;
     let check = sbc_check(&ranks, SBC.1, &SbcOptions::default(), Key::new(test))?;
-    Ok(check.variables.iter().all(|variable| variable.inside))
+    let checks = draws.names().into_iter().zip(&check.variables).filter(|(_, variable)| !variable.inside);
+    Ok(checks
+        .map(|(name, variable)| {
+            let (bias, width) = (variable.shape.bias, variable.shape.overconfidence);
+            format!(
+                "{name} by {:.3} (standard scores: bias {bias:.1}, overconfidence {width:.1})",
+                variable.excursion.beyond
+            )
+        })
+        .collect())
 }

@@ -5,6 +5,7 @@ mod launch;
 pub mod matrix;
 mod memory;
 pub mod scratch;
+mod share;
 pub mod threads;
 pub mod vector;
 

@@ -31,23 +31,25 @@ pub struct AdamArguments {
     pub decay: f32,
 }
 
-/// Updates the weights and both moments. `offsets` are the starts of the segments that `clip` belongs to.
+/// Updates the weights and both moments. `offsets` are the starts of the segments that `clip` belongs to; segments that
+/// `others` marks by 1 are left alone.
 pub fn adam(
     arguments: AdamArguments,
     gradients: &Tensor,
     offsets: &Tensor,
-    clip: &Tensor,
+    [clip, others]: [&Tensor; 2],
     [weights, first, second]: [&Tensor; 3],
 ) -> Result<()> {
-    let inputs = [gradients.slice(), offsets.slice(), clip.slice()];
+    let inputs = [gradients.slice(), offsets.slice(), clip.slice(), others.slice()];
     gradients.device().launch(&KERNEL, &arguments, &inputs, &[weights.slice(), first.slice(), second.slice()])
 }
 
 fn cpu(launch: &mut Launch) {
     let AdamArguments { rate, first, second, epsilon, decay } = launch.arguments();
     let (gradients, offsets, clip) = (launch.input(0), launch.indices(1), launch.input(2));
+    let others = launch.indices(3);
     let (weights, m, v) = (launch.output(0), launch.output(1), launch.output(2));
-    for (segment, &clip) in clip.iter().enumerate() {
+    for (segment, &clip) in clip.iter().enumerate().filter(|&(segment, _)| others[segment] == 0) {
         let range = offsets[segment] as usize..offsets[segment + 1] as usize;
         let moments = m[range.clone()].iter_mut().zip(&mut v[range.clone()]);
         for ((w, &g), (m, v)) in weights[range.clone()].iter_mut().zip(&gradients[range]).zip(moments) {

@@ -18,11 +18,13 @@
 
 mod chunk;
 mod pack;
+mod packed;
 mod product;
 #[cfg(test)]
 mod tests;
 mod tile;
 mod view;
 
+pub use packed::{Begin, PackedProduct, pack, packed_length};
 pub use product::{Epilogue, product};
 pub use view::{Output, View};

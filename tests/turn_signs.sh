@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Turns one sign in the source of every backward function, one at a time, and checks that the tests of the table of
+# operations notice.
+#
+#   tests/turn_signs.sh [PATTERN]     only lines of the list below that match PATTERN
+#
+# Works on a copy of the sources in a temporary folder. Each sign takes a rebuild of the library; all of them take about
+# an hour. Ends with status 1 when a turned sign goes unnoticed or a line of the list no longer fits the source.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+pattern="${1:-.}"
+
+copy="$(mktemp -d)"
+trap 'rm -rf "$copy"' EXIT
+cp -r Cargo.toml Cargo.lock src tests benches examples "$copy"
+export CARGO_TARGET_DIR="${SIGNS_TARGET_DIR:-$copy/target}" CARGO_INCREMENTAL=1
+
+# file | what stands there, once | with the sign turned
+list='
+affine | Arguments { shift: 0.0, accumulate: sink.flag(), ..call.attributes.get() } | Arguments { shift: 0.0, accumulate: sink.flag(), scale: -call.attributes.get::<Arguments>().scale }
+attention/kernel | statistics[1] = dot( | statistics[1] = -dot(
+attention/kernel | add_scaled(dq, p * (dp - delta) | add_scaled(dq, p * (dp + delta)
+attention/kernel | add_scaled(dk, p * (dp - delta) | add_scaled(dk, p * (dp + delta)
+attention/kernel | add_scaled(dv, p * factor, dout) | add_scaled(dv, -p * factor, dout)
+binary | (Subtract, _) => -1.0, | (Subtract, _) => 1.0,
+binary | (Multiply, 0) => b, | (Multiply, 0) => -b,
+binary | (Divide, _) => -a / (b * b), | (Divide, _) => a / (b * b),
+columns | |(dx, dy)| *dx += dy | |(dx, dy)| *dx -= dy
+concatenate | 1 => dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy) | 1 => dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx -= dy)
+coupling_affine | l.neg(l.mul(l.fma(y, dy, dlog_det), | (l.mul(l.fma(y, dy, dlog_det),
+coupling_affine | (dx, ds, l.neg(dx)) | (dx, ds, dx)
+coupling_affine | (l.mul(s, dy), ds, dy) | (l.mul(s, dy), ds, l.neg(dy))
+coupling_spline/kernel | let turn = l.sub(zeta, xi); | let turn = l.sub(xi, zeta);
+coupling_spline/kernel | let dlog = l.neg(dlog_det); | let dlog = dlog_det;
+coupling_spline/kernel | let dcorner = l.neg(dxi_per_width); | let dcorner = dxi_per_width;
+coupling_spline/kernel | let dtotal_width = l.neg(l.div( | let dtotal_width = (l.div(
+gather_rows | |(dx, dy)| *dx += dy | |(dx, dy)| *dx -= dy
+group_norm | *level = (*level - dmean | *level = (*level + dmean
+group_norm | r * (g - levels[group] - scaled | r * (g - levels[group] + scaled
+group_norm | dy[i] * scaled() } else { dy[i] } | dy[i] * scaled() } else { -dy[i] }
+inverse_matrix | (dlog_det * v(j, i) - through_inverse) | (dlog_det * v(j, i) + through_inverse)
+linear | vector::derivative(isa, f, &a[range.clone()], &dy[range], da, false); | vector::derivative(isa, f, &a[range.clone()], &dy[range], da, false); da.iter_mut().for_each(|d| *d = -*d);
+linear | |(d, a)| *d += a | |(d, a)| *d -= a
+log_sum_exp | put(dx, accumulate, share * dy[row]) | put(dx, accumulate, -share * dy[row])
+permute_columns | *dx += dy; | *dx -= dy;
+reduce | *dx + factor * dy } else { factor * dy } | *dx + factor * dy } else { -factor * dy }
+repeat_rows | |(sum, dy)| *sum += dy | |(sum, dy)| *sum -= dy
+row_norm | - level - scaled(x) * along | - level + scaled(x) * along
+row_norm | dy * (x - mean) * r } else { dy } | dy * (x - mean) * r } else { -dy }
+segment_extreme | if attains { waiting[j] * dy[j] } | if attains { -waiting[j] * dy[j] }
+softmax | y * (dy - total) | y * (dy + total)
+unary | vector::derivative(isa, f, &x[range.clone()], &dy[range], dx, arguments.accumulate == 1); | vector::derivative(isa, f, &x[range.clone()], &dy[range], dx, arguments.accumulate == 1); dx.iter_mut().for_each(|d| *d = -*d);
+'
+
+wrong=0 tried=0
+while IFS= read -r entry; do
+    [ -n "$entry" ] && [[ "$entry" =~ $pattern ]] || continue
+    file="src/ops/${entry%% | *}.rs" rest="${entry#* | }"
+    # The texts hold closures: the last " | " that is followed by as many bars as stand before it parts them.
+    what="$(SEPARATE="$rest" awk 'BEGIN { n = split(ENVIRON["SEPARATE"], part, " [|] "); m = n / 2
+        for (i = 1; i <= m; i++) printf "%s%s", (i > 1 ? " | " : ""), part[i] }')"
+    by="${rest#"$what | "}"
+    tried=$((tried + 1))
+    printf '%s: %s ... ' "$file" "$by"
+    if [ "$(grep -cF -- "$what" "$file")" != 1 ]; then
+        echo "the list does not fit the source"
+        wrong=$((wrong + 1))
+        continue
+    fi
+    WHAT="$what" BY="$by" awk '{ at = index($0, ENVIRON["WHAT"])
+        if (at) $0 = substr($0, 1, at - 1) ENVIRON["BY"] substr($0, at + length(ENVIRON["WHAT"]))
+        print }' "$file" > "$copy/$file"
+    if ! (cd "$copy" && cargo build --quiet --lib 2> errors); then
+        echo "does not compile"
+        wrong=$((wrong + 1))
+    elif (cd "$copy" && cargo test --quiet --test operations > output 2>&1); then
+        echo "UNNOTICED"
+        wrong=$((wrong + 1))
+    else
+        echo "noticed by $(grep -cE '^    [a-z_:]+$' "$copy/output" || true) tests"
+    fi
+    cp "$file" "$copy/$file"
+done <<< "$list"
+echo "$tried signs turned, $wrong of them unnoticed or not to be turned"
+[ "$tried" -gt 0 ] && [ "$wrong" -eq 0 ]
