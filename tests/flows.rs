@@ -10,6 +10,8 @@ use ferroflow::math::Function;
 use ferroflow::networks::CouplingFlow;
 use ferroflow::networks::inference::{BuiltCouplingFlow, BuiltInferenceNetwork};
 use ferroflow::nn::{Mlp, Pass, Stage};
+use ferroflow::ops::Direction;
+use ferroflow::ops::fused_flow::{FusedFlow, RowConditions};
 use ferroflow::parameters::{Builder, Parameters, Role};
 use ferroflow::random::Key;
 use ferroflow::tensor::Tensor;
@@ -92,9 +94,13 @@ fn table() -> Vec<Flow> {
 
 /// A flow with disturbed weights: actnorms are not the identity, projectors are not zero.
 fn build(flow: &Flow) -> (BuiltCouplingFlow, Parameters) {
+    build_on(flow, &Device::cpu())
+}
+
+fn build_on(flow: &Flow, device: &Device) -> (BuiltCouplingFlow, Parameters) {
     let builder = Builder::new();
     let built = flow.config.build(&builder, flow.dimension, flow.condition, Key::new(1)).unwrap();
-    let mut parameters = builder.finish(&Device::cpu(), Key::new(2)).unwrap();
+    let mut parameters = builder.finish(device, Key::new(2)).unwrap();
     let layout = parameters.layout().clone();
     for entry in layout.entries().iter().filter(|entry| entry.role == Role::Trainable) {
         let mut stream = Key::new(3).fork(&entry.name).stream();
@@ -316,6 +322,81 @@ fn draws_are_functions_of_their_number() {
             assert!((a - b).abs() < 2e-3 * (1.0 + b.abs()), "{}, draw {i}: {a} for {b}", flow.name);
         }
     }
+}
+
+/// The flow in one kernel against the flow on the tape: both directions, few and many rows, with conditions of each row and
+/// of data sets; a row alone gives the bits that it gives among others, for any number of threads.
+#[test]
+fn the_fused_flow_is_the_flow() {
+    let mut fused_flows = 0;
+    for flow in &table() {
+        let (built, parameters) = build(flow);
+        let Some(fused) = built.fuse(&parameters).unwrap() else {
+            let orthogonal = flow.config.permutation == Permutation::Orthogonal;
+            assert!(orthogonal || flow.config.subnet.residual, "{}", flow.name);
+            continue;
+        };
+        fused_flows += 1;
+        let (d, c) = (flow.dimension, flow.condition);
+        for rows in [0, 1, 5, 48, 49, 201] {
+            let x = normal(rows * d, Key::new(1));
+            let conditions = normal(rows * c, Key::new(2));
+            let compare = |device: &Device, fused: &FusedFlow, direction: Direction| {
+                let x = Tensor::from_values(device, [rows, d], &x).unwrap();
+                let conditions = Tensor::from_values(device, [rows, c], &conditions).unwrap();
+                let given = if c == 0 { RowConditions::None } else { RowConditions::Each(&conditions) };
+                let (y, log_det) = fused.apply(direction, &x, given).unwrap();
+                let bits =
+                    |tensor: &Tensor| -> Vec<u32> { tensor.values().unwrap().iter().map(|v| v.to_bits()).collect() };
+                let of_rows = (bits(&y), bits(&log_det));
+                if c > 0 {
+                    let owners = Tensor::indices_from(device, rows, |row| (rows - 1 - row) as u32).unwrap();
+                    let reversed: Vec<f32> = conditions.values().unwrap().chunks(c).rev().flatten().copied().collect();
+                    let reversed = Tensor::from_values(device, [rows, c], &reversed).unwrap();
+                    let shares = &fused.shares(&reversed).unwrap();
+                    let (y, log_det) =
+                        fused.apply(direction, &x, RowConditions::Shared { shares, owners: &owners }).unwrap();
+                    assert_eq!((bits(&y), bits(&log_det)), of_rows, "{}: {rows} rows, shared conditions", flow.name);
+                }
+                of_rows
+            };
+            for direction in [Direction::Forward, Direction::Inverse] {
+                let (y, log_det) = compare(parameters.device(), &fused, direction);
+                let tape = Tape::new(parameters.device());
+                let pass = Pass::inference(&tape, &parameters);
+                let condition = (c > 0).then(|| tape.values([rows, c], &conditions));
+                let input = tape.values([rows, d], &x);
+                let (expected, expected_log_det) = match direction {
+                    Direction::Forward => built.forward(&pass, input, condition),
+                    Direction::Inverse => built.inverse(&pass, input, condition),
+                };
+                for (got, expected) in [(&y, values(expected)), (&log_det, values(expected_log_det))] {
+                    for (i, (got, expected)) in got.iter().map(|&v| f32::from_bits(v)).zip(expected).enumerate() {
+                        let bound = 2e-4 * (1.0 + expected.abs());
+                        assert!(
+                            (got - expected).abs() <= bound,
+                            "{}, {direction:?}, {rows} rows: {got} and {expected} at {i}",
+                            flow.name
+                        );
+                    }
+                }
+                if rows == 201 {
+                    let row = 77;
+                    let device = Device::cpu_with_threads(3).unwrap();
+                    let (other, parameters) = build_on(flow, &device);
+                    let on_threads = other.fuse(&parameters).unwrap().unwrap();
+                    assert_eq!(compare(&device, &on_threads, direction), (y.clone(), log_det.clone()), "{}", flow.name);
+                    let one = Tensor::from_values(&device, [1, d], &x[row * d..][..d]).unwrap();
+                    let condition = Tensor::from_values(&device, [1, c], &conditions[row * c..][..c]).unwrap();
+                    let given = if c == 0 { RowConditions::None } else { RowConditions::Each(&condition) };
+                    let (alone, _) = on_threads.apply(direction, &one, given).unwrap();
+                    let alone: Vec<u32> = alone.values().unwrap().iter().map(|v| v.to_bits()).collect();
+                    assert_eq!(alone, y[row * d..][..d], "{}: a row alone", flow.name);
+                }
+            }
+        }
+    }
+    assert!(fused_flows >= 8, "{fused_flows} flows of the table can be fused");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use super::Bijection;
 use crate::autodiff::Var;
+use crate::error::Result;
 use crate::math::Function;
 use crate::nn::Pass;
-use crate::parameters::{Builder, Initialiser, Weight};
+use crate::ops::fused_flow::FlowPlan;
+use crate::parameters::{Builder, Initialiser, Parameters, Weight};
 
 /// `z = s ⊙ x + b` with the weights `scale` and `bias` `[D]`; log-determinant `Σ ln |s|`, the same for every row.
 ///
@@ -37,6 +39,11 @@ impl Bijection for ActNorm {
     fn inverse<'t>(&self, pass: &Pass<'t>, z: Var<'t>, _: Option<Var<'t>>) -> (Var<'t>, Option<Var<'t>>) {
         let scale = pass.weight(self.scale);
         ((z - pass.weight(self.bias)) / scale, Some(-scale.map(Function::Abs).map(Function::Log).sum()))
+    }
+
+    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
+        plan.scale(parameters.tensor(self.scale)?.values()?, parameters.tensor(self.bias)?.values()?);
+        Ok(true)
     }
 
     fn describe(&self) -> String {

@@ -5,7 +5,8 @@ use crate::autodiff::Var;
 use crate::error::Result;
 use crate::math::Function;
 use crate::nn::{BuiltMlp, Dense, Mlp, Pass};
-use crate::parameters::{Builder, Initialiser};
+use crate::ops::fused_flow::{CouplingKind, FlowPlan, FusedCoupling, FusedLayer};
+use crate::parameters::{Builder, Initialiser, Parameters};
 
 /// What all couplings of a flow share.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,27 @@ impl SingleCoupling {
         };
         let raw = self.projector.forward(pass, self.subnet.forward(pass, inputs), Function::Linear);
         self.transform.apply(targets, raw, direction)
+    }
+
+    /// The coupling of `targets` given `given` (first variable and number) as a step of a fused flow, if it has this form.
+    fn fused(
+        &self,
+        parameters: &Parameters,
+        given: (usize, usize),
+        targets: (usize, usize),
+    ) -> Result<Option<FusedCoupling>> {
+        let Some(mut dense) = self.subnet.plain_layers() else { return Ok(None) };
+        dense.push((self.projector, Function::Linear));
+        let mut layers = Vec::with_capacity(dense.len());
+        for (dense, activation) in dense {
+            let (kernel, bias) = dense.weights(parameters)?;
+            layers.push(FusedLayer { kernel, bias, inputs: dense.inputs(), outputs: dense.outputs(), activation });
+        }
+        let kind = match self.transform {
+            Transform::Affine(affine) => CouplingKind::Affine { clamp: affine.clamp },
+            Transform::Spline(spline) => CouplingKind::Spline(spline),
+        };
+        Ok(Some(FusedCoupling { given, targets, layers, kind }))
     }
 
     fn flops(&self) -> usize {
@@ -120,6 +142,17 @@ impl Bijection for DualCoupling {
             Some(log_det) => (x1.concatenate(&[x2]), Some(log_det + more)),
             None => (x2, Some(more)),
         }
+    }
+
+    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
+        let (left, right) = ((0, self.split), (self.split, self.dimension - self.split));
+        let Some(first) = self.first.fused(parameters, left, right)? else { return Ok(false) };
+        let mut fits = plan.coupling(first);
+        if let Some(second) = &self.second {
+            let Some(second) = second.fused(parameters, right, left)? else { return Ok(false) };
+            fits &= plan.coupling(second);
+        }
+        Ok(fits)
     }
 
     fn describe(&self) -> String {

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Bijection;
 use crate::autodiff::Var;
+use crate::error::Result;
 use crate::math::Function;
 use crate::nn::Pass;
-use crate::parameters::{Builder, Initialiser, Weight};
+use crate::ops::fused_flow::FlowPlan;
+use crate::parameters::{Builder, Initialiser, Parameters, Weight};
 use crate::random::Key;
 
 /// Which permutation stands before each coupling.
@@ -121,6 +123,14 @@ impl Bijection for BuiltPermutation {
                 (z.linear(inverse, None, Function::Linear), Some(-self.log_det(z, log_det, peer_compatible)))
             }
         }
+    }
+
+    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
+        match self.kind {
+            Kind::Indices { forward, .. } => plan.permute(parameters.tensor(forward)?.indices()?),
+            Kind::Matrix { .. } => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn describe(&self) -> String {

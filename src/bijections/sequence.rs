@@ -2,7 +2,10 @@
 
 use super::Bijection;
 use crate::autodiff::Var;
+use crate::error::Result;
 use crate::nn::Pass;
+use crate::ops::fused_flow::FlowPlan;
+use crate::parameters::Parameters;
 
 /// `z = f_n(… f_2(f_1(x)))`; log-determinants add up.
 #[derive(Default)]
@@ -42,6 +45,15 @@ impl Bijection for Sequence {
             let (x, log_det) = layer.inverse(pass, z, condition);
             (x, add(sum, log_det))
         })
+    }
+
+    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
+        for layer in &self.layers {
+            if !layer.fuse(parameters, plan)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn describe(&self) -> String {

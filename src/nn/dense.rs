@@ -2,8 +2,9 @@
 
 use super::Pass;
 use crate::autodiff::Var;
+use crate::error::Result;
 use crate::math::Function;
-use crate::parameters::{Builder, Initialiser, Weight};
+use crate::parameters::{Builder, Initialiser, Parameters, Weight};
 
 /// A dense layer with weights `kernel` `[in, out]` and `bias` `[out]`.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,15 @@ impl Dense {
     /// `f(x W + b)` for `x` of shape `[…, in]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, activation: Function) -> Var<'t> {
         x.linear(pass.weight(self.kernel), self.bias.map(|bias| pass.weight(bias)), activation)
+    }
+
+    /// The kernel, row-major, and the bias; zeros if there is none.
+    pub fn weights(&self, parameters: &Parameters) -> Result<(Vec<f32>, Vec<f32>)> {
+        let bias = match self.bias {
+            Some(bias) => parameters.tensor(bias)?.values()?,
+            None => vec![0.0; self.outputs],
+        };
+        Ok((parameters.tensor(self.kernel)?.values()?, bias))
     }
 
     /// Width of the input.

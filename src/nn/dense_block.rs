@@ -64,6 +64,11 @@ impl DenseBlock {
         }
     }
 
+    /// The dense layer and its activation, if outside of training there is nothing else.
+    pub(super) fn plain(&self) -> Option<(Dense, Function)> {
+        (!self.options.residual && self.norm.is_none()).then_some((self.dense, self.options.activation))
+    }
+
     pub(super) fn flops(&self) -> usize {
         self.dense.flops() + self.projector.map_or(0, |p| p.flops())
     }

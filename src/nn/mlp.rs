@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dense_block::BlockOptions;
-use super::{DenseBlock, Norm, Pass};
+use super::{Dense, DenseBlock, Norm, Pass};
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
 use crate::math::Function;
@@ -102,6 +102,11 @@ impl BuiltMlp {
     /// `x` `[…, inputs]` to `[…, width of the last block]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
         self.blocks.iter().fold(x, |h, block| block.forward(pass, h))
+    }
+
+    /// The dense layers and their activations, if the perceptron is nothing else outside of training: no residuals, no norms.
+    pub fn plain_layers(&self) -> Option<Vec<(Dense, Function)>> {
+        self.blocks.iter().map(DenseBlock::plain).collect()
     }
 
     /// Width of the output.

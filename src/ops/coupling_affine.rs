@@ -145,15 +145,15 @@ impl Operation for CouplingAffine {
 }
 
 /// One vector of elements: what forward and backward both need.
-struct Scale<L: Lanes> {
-    s: L::F,
+pub(super) struct Scale<L: Lanes> {
+    pub(super) s: L::F,
     /// `ds/da`.
     slope: L::F,
 }
 
 impl<L: Lanes> Scale<L> {
     #[inline(always)]
-    fn new(l: L, a: L::F, clamp: bool) -> Self {
+    pub(super) fn new(l: L, a: L::F, clamp: bool) -> Self {
         let (bent, derivative) = if clamp { asinh_with_derivative(l, a) } else { (a, l.splat(1.0)) };
         let u = l.add(bent, l.splat(SHIFTED_SOFTPLUS_OFFSET as f32));
         let below = l.lt(u, l.splat(LOWEST));

@@ -13,6 +13,7 @@ mod coupling_affine;
 mod coupling_spline;
 mod dropout;
 mod flow_lanes;
+pub mod fused_flow;
 mod gather_rows;
 mod group_norm;
 mod inverse_matrix;

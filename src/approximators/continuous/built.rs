@@ -1,5 +1,7 @@
 //! The approximator with weights: its parts, and how it is trained.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::Dimensions;
 use super::loss::Networks;
 use crate::approximators::batch::{Batch, Matrix};
@@ -11,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::networks::inference::BuiltInferenceNetwork;
 use crate::networks::summary::BuiltSummaryNetwork;
 use crate::nn::{Pass, Stage};
+use crate::ops::fused_flow::FusedFlow;
 use crate::optim::Adam;
 use crate::parameters::{Gradients, Parameters};
 use crate::random::Key;
@@ -35,6 +38,8 @@ pub struct BuiltContinuousApproximator {
     pub(super) inference: Box<dyn BuiltInferenceNetwork>,
     pub(super) tape: Tape,
     pub(super) scratch: Vec<f32>,
+    /// The inference network with packed weights; none where it is still to be packed, `Some(None)` where it cannot be.
+    pub(super) fused: Mutex<Option<Option<FusedFlow>>>,
 }
 
 impl BuiltContinuousApproximator {
@@ -79,8 +84,9 @@ impl BuiltContinuousApproximator {
         Ok(LossGradients { loss: f64::from(loss.value()?.item()?), weights, variables })
     }
 
-    pub(super) fn condition_dimension(&self) -> usize {
-        self.dimensions.inference_conditions + self.summary.as_ref().map_or(0, |s| s.summary_dimension())
+    /// The weights are about to change.
+    fn forget_packed(&mut self) {
+        *self.fused.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn networks(&self) -> Networks<'_> {
@@ -99,6 +105,7 @@ impl Trainable for BuiltContinuousApproximator {
     }
 
     fn parameters_mut(&mut self) -> &mut Parameters {
+        self.forget_packed();
         &mut self.parameters
     }
 
@@ -131,6 +138,7 @@ impl Trainable for BuiltContinuousApproximator {
         }
         let (gradients, states) = (pass.gradients(loss)?, pass.updates()?);
         let report = optimizer.step(&mut self.parameters, &gradients)?;
+        self.forget_packed();
         self.parameters.update(&states)?;
         Ok(StepOutcome { loss: value, report })
     }

@@ -15,6 +15,8 @@ mod loss;
 mod sampling;
 mod summaries;
 
+use std::sync::Mutex;
+
 use serde::{Deserialize, Serialize};
 
 use super::standardizer::{Standardizer, Variable};
@@ -84,6 +86,7 @@ impl ContinuousApproximator {
             summary,
             inference,
             scratch: Vec::new(),
+            fused: Mutex::default(),
         })
     }
 }

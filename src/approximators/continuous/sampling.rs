@@ -1,17 +1,13 @@
 //! Density and draws of a trained approximator, a block of rows at a time.
 
+use std::sync::PoisonError;
+
 use super::BuiltContinuousApproximator;
 use crate::approximators::batch::Batch;
 use crate::approximators::standardizer::Variable;
-use crate::autodiff::Tape;
 use crate::error::{Error, Result};
-use crate::nn::Pass;
+use crate::networks::inference::Conditional;
 use crate::random::Key;
-use crate::tensor::Tensor;
-
-/// Rows that go through the inference network at once: few enough for the caches, many enough for the matrix products.
-/// Results do not depend on it.
-const ROWS_AT_ONCE: usize = 512;
 
 impl BuiltContinuousApproximator {
     /// `ln q` of each data set's inference variables in the adapter's network space, `[datasets]`: the network's density
@@ -25,19 +21,8 @@ impl BuiltContinuousApproximator {
         let condition = self.conditions(batch)?;
         let mut standardised = Vec::new();
         self.standardizer.forward(Variable::InferenceVariables, targets, &mut standardised)?;
-        let (d, c) = (targets.columns, self.condition_dimension());
-        let mut log_prob = Vec::with_capacity(batch.datasets);
-        let mut tape = Tape::new(self.device());
-        for start in (0..batch.datasets).step_by(ROWS_AT_ONCE) {
-            let rows = ROWS_AT_ONCE.min(batch.datasets - start);
-            tape.clear();
-            let pass = Pass::inference(&tape, &self.parameters);
-            let x = tape.values([rows, d], &standardised[start * d..(start + rows) * d]);
-            let condition = (c > 0).then(|| tape.values([rows, c], &condition[start * c..(start + rows) * c]));
-            let values = self.inference.log_prob(&pass, x, condition).value()?.values()?;
-            log_prob.extend(values.into_iter().map(|v| f64::from(v) - correction));
-        }
-        Ok(log_prob)
+        let log_prob = self.conditional(condition, batch.datasets)?.log_prob(&standardised)?;
+        Ok(log_prob.into_iter().map(|value| f64::from(value) - correction).collect())
     }
 
     /// Draws of the inference variables in the adapter's network space, `[datasets, draws, D]`.
@@ -71,55 +56,35 @@ impl BuiltContinuousApproximator {
         draws: usize,
         base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Vec<f64>> {
-        let (d, c) = (self.dimensions.inference_variables, self.condition_dimension());
+        let d = self.dimensions.inference_variables;
         let condition = self.conditions(conditions)?;
         let total = conditions.datasets.checked_mul(draws).and_then(|n| n.checked_mul(d));
-        let total = total.ok_or_else(|| {
-            Error::argument(
-                "draws",
-                format!(
-                    "{draws} draws of {} data sets are more than memory can hold; ask for fewer",
-                    conditions.datasets
-                ),
-            )
-        })?;
+        let too_many = |what: &str| {
+            let datasets = conditions.datasets;
+            Error::argument("draws", format!("{draws} draws of {datasets} data sets {what}"))
+        };
+        let total = total.ok_or_else(|| too_many("are more than memory can hold; ask for fewer"))?;
         let mut out: Vec<f64> = Vec::new();
-        out.try_reserve_exact(total).map_err(|_| Error::argument("draws", format!("{draws} draws of {} data sets do not fit into memory; sample in parts with the number of the first draw", conditions.datasets)))?;
-        let mut tape = Tape::new(self.device());
+        out.try_reserve_exact(total)
+            .map_err(|_| too_many("do not fit into memory; sample in parts with the number of the first draw"))?;
         let moments = self.standardizer.moments(Variable::InferenceVariables);
-        let (mut latent, mut owners) = (Vec::new(), Vec::new());
-        let mut pair = 0;
-        while pair < conditions.datasets * draws {
-            latent.clear();
-            owners.clear();
-            let end = (pair + ROWS_AT_ONCE).min(conditions.datasets * draws);
-            let first = pair / draws;
-            while pair < end {
-                let (dataset, draw) = (pair / draws, pair % draws);
-                let count = (draws - draw).min(end - pair);
-                base(dataset, draw, count, &mut latent)?;
-                owners.extend(std::iter::repeat_n((dataset - first) as u32, count));
-                pair += count;
-            }
-            tape.clear();
-            let pass = Pass::inference(&tape, &self.parameters);
-            let rows = owners.len();
-            let condition = match c {
-                0 => None,
-                _ => {
-                    let datasets = owners.last().map_or(0, |&last| last as usize + 1);
-                    let each = tape.values([datasets, c], &condition[first * c..(first + datasets) * c]);
-                    let owners = tape.constant(Tensor::from_indices(self.device(), [rows], &owners)?);
-                    Some(each.gather_rows(owners))
-                }
-            };
-            let (x, _) = self.inference.inverse(&pass, tape.values([rows, d], &latent), condition);
-            let values = x.value()?.values()?;
-            out.extend(values.iter().enumerate().map(|(i, &v)| match moments {
+        self.conditional(condition, conditions.datasets)?.draw(draws, base, |drawn| {
+            out.extend(drawn.targets.iter().enumerate().map(|(i, &v)| match moments {
                 Some(moments) => moments.inverse(i % d, f64::from(v)),
                 None => f64::from(v),
             }));
-        }
+            Ok(())
+        })?;
         Ok(out)
+    }
+
+    /// The inference network at conditions `[datasets, …]`, with packed weights if it has that form.
+    fn conditional(&self, condition: Vec<f32>, datasets: usize) -> Result<Conditional<'_>> {
+        let mut fused = self.fused.lock().unwrap_or_else(PoisonError::into_inner);
+        if fused.is_none() {
+            *fused = Some(self.inference.fuse(&self.parameters)?);
+        }
+        let fused = fused.clone().flatten();
+        Conditional::prepared(&*self.inference, &self.parameters, fused, condition, datasets)
     }
 }

@@ -4,12 +4,14 @@ use super::BuiltInferenceNetwork;
 use crate::autodiff::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::nn::Pass;
+use crate::ops::Direction;
+use crate::ops::fused_flow::{FusedFlow, RowConditions};
 use crate::parameters::Parameters;
 use crate::random::Key;
+use crate::tensor::Tensor;
 
-/// Rows that go through the network at once: few enough for the caches, many enough for the matrix products. Results do not
-/// depend on it.
-const ROWS_AT_ONCE: usize = 512;
+/// Rows that go through the network at once. Results do not depend on it.
+const ROWS_AT_ONCE: usize = 1024;
 
 /// The distributions `q(· | c)` for the conditions `c` of several data sets.
 pub struct Conditional<'a> {
@@ -17,6 +19,24 @@ pub struct Conditional<'a> {
     parameters: &'a Parameters,
     condition: Vec<f32>,
     datasets: usize,
+    fused: Option<FusedFlow>,
+}
+
+/// Some rows on their way through the network.
+struct Rows {
+    /// Number of the first one.
+    first: usize,
+    count: usize,
+}
+
+/// What becomes of some rows: latent variables, targets and log-determinants of the way to the targets.
+pub struct Drawn<'v> {
+    /// `[count, D]`.
+    pub latent: &'v [f32],
+    /// `[count, D]`.
+    pub targets: Vec<f32>,
+    /// `[count]`.
+    pub log_det: Vec<f32>,
 }
 
 impl<'a> Conditional<'a> {
@@ -27,6 +47,17 @@ impl<'a> Conditional<'a> {
         condition: &[f32],
         datasets: usize,
     ) -> Result<Self> {
+        Conditional::prepared(network, parameters, network.fuse(parameters)?, condition.to_vec(), datasets)
+    }
+
+    /// As [`new`](Self::new) with what [`BuiltInferenceNetwork::fuse`] returned for these weights.
+    pub fn prepared(
+        network: &'a dyn BuiltInferenceNetwork,
+        parameters: &'a Parameters,
+        fused: Option<FusedFlow>,
+        condition: Vec<f32>,
+        datasets: usize,
+    ) -> Result<Self> {
         let width = network.condition_dimension();
         if condition.len() != datasets * width {
             let message = format!(
@@ -35,22 +66,42 @@ impl<'a> Conditional<'a> {
             );
             return Err(Error::shape("condition", message));
         }
-        Ok(Conditional { network, parameters, condition: condition.to_vec(), datasets })
+        Ok(Conditional { network, parameters, condition, datasets, fused })
     }
 
     /// `ln q(x | c)` for one point `x` per data set, `[datasets, D]`.
     pub fn log_prob(&self, x: &[f32]) -> Result<Vec<f32>> {
-        let width = self.network.dimension();
-        if x.len() != self.datasets * width {
-            let message = format!("{} numbers for {} data sets of {width} variables", x.len(), self.datasets);
+        let (d, c) = (self.network.dimension(), self.network.condition_dimension());
+        if x.len() != self.datasets * d {
+            let message = format!("{} numbers for {} data sets of {d} variables", x.len(), self.datasets);
             return Err(Error::shape("log_prob", message));
         }
         let mut log_prob = Vec::with_capacity(self.datasets);
-        self.in_chunks(1, |pass, first, count, condition| {
-            let x = pass.tape().values([count, width], &x[first * width..(first + count) * width]);
-            log_prob.extend(self.network.log_prob(pass, x, condition).value()?.values()?);
-            Ok(())
-        })?;
+        let mut tape = Tape::new(self.parameters.device());
+        for Rows { first, count } in blocks(self.datasets) {
+            tape.clear();
+            let pass = Pass::inference(&tape, self.parameters);
+            let (x, condition) = (&x[first * d..(first + count) * d], &self.condition[first * c..(first + count) * c]);
+            match &self.fused {
+                Some(fused) => {
+                    let x = Tensor::from_values(tape.device(), [count, d], x)?;
+                    let (z, log_det) = match c {
+                        0 => fused.apply(Direction::Forward, &x, RowConditions::None)?,
+                        _ => {
+                            let condition = Tensor::from_values(tape.device(), [count, c], condition)?;
+                            fused.apply(Direction::Forward, &x, RowConditions::Each(&condition))?
+                        }
+                    };
+                    let base = self.network.base_log_prob(&pass, tape.constant(z));
+                    log_prob.extend((base + tape.constant(log_det)).value()?.values()?);
+                }
+                None => {
+                    let condition = (c > 0).then(|| tape.values([count, c], condition));
+                    let x = tape.values([count, d], x);
+                    log_prob.extend(self.network.log_prob(&pass, x, condition).value()?.values()?);
+                }
+            }
+        }
         Ok(log_prob)
     }
 
@@ -60,8 +111,8 @@ impl<'a> Conditional<'a> {
     /// drawn with it.
     pub fn sample(&self, key: Key, first_draw: u64, draws: usize) -> Result<Vec<f32>> {
         let mut samples = Vec::with_capacity(self.datasets * draws * self.network.dimension());
-        self.draw(key, first_draw, draws, |_, _, (x, _)| {
-            samples.extend(x.value()?.values()?);
+        self.draw(draws, self.base(key, first_draw), |drawn| {
+            samples.extend(drawn.targets);
             Ok(())
         })?;
         Ok(samples)
@@ -70,59 +121,96 @@ impl<'a> Conditional<'a> {
     /// The draws of [`Conditional::sample`] with `ln q` of each, `[datasets, draws]`.
     pub fn sample_with_log_prob(&self, key: Key, first_draw: u64, draws: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         let (mut samples, mut log_prob) = (Vec::new(), Vec::new());
-        self.draw(key, first_draw, draws, |pass, z, (x, log_det)| {
-            samples.extend(x.value()?.values()?);
-            log_prob.extend((self.network.base_log_prob(pass, z) - log_det).value()?.values()?);
+        let mut tape = Tape::new(self.parameters.device());
+        self.draw(draws, self.base(key, first_draw), |drawn| {
+            tape.clear();
+            let pass = Pass::inference(&tape, self.parameters);
+            let z = tape.values([drawn.log_det.len(), self.network.dimension()], drawn.latent);
+            let base = self.network.base_log_prob(&pass, z).value()?.values()?;
+            samples.extend(drawn.targets);
+            log_prob.extend(base.iter().zip(drawn.log_det).map(|(base, log_det)| base - log_det));
             Ok(())
         })?;
         Ok((samples, log_prob))
     }
 
-    fn draw(
+    /// Base draws of the network: of a data set, from a draw on, so many.
+    fn base(&self, key: Key, first_draw: u64) -> impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()> {
+        move |dataset, draw, count, out| {
+            let number = first_draw.wrapping_add(draw as u64);
+            self.network.base_draws(self.parameters, key.at(dataset as u64), number, count, out)
+        }
+    }
+
+    /// Maps base draws to targets, some rows at a time: `base(data set, first draw, count, out)` appends `count · D` numbers,
+    /// `take` gets the rows of all data sets, `draws` for each, in order.
+    pub fn draw(
         &self,
-        key: Key,
-        first_draw: u64,
         draws: usize,
-        mut take: impl for<'t> FnMut(&Pass<'t>, Var<'t>, (Var<'t>, Var<'t>)) -> Result<()>,
+        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
+        mut take: impl FnMut(Drawn) -> Result<()>,
     ) -> Result<()> {
-        let mut latent = Vec::new();
-        self.in_chunks(draws, |pass, first, count, condition| {
+        let rows = self.datasets.checked_mul(draws).ok_or_else(|| {
+            let message = format!("{draws} draws of {} data sets are too many to count; ask for fewer", self.datasets);
+            Error::argument("draws", message)
+        })?;
+        let (mut latent, mut owners) = (Vec::new(), Vec::new());
+        let mut tape = Tape::new(self.parameters.device());
+        for Rows { first, count } in blocks(rows) {
             latent.clear();
+            owners.clear();
+            let first_dataset = first / draws;
             let mut row = first;
             while row < first + count {
                 let (dataset, draw) = (row / draws, row % draws);
                 let of_this_dataset = (draws - draw).min(first + count - row);
-                let (key, number) = (key.at(dataset as u64), first_draw.wrapping_add(draw as u64));
-                self.network.base_draws(self.parameters, key, number, of_this_dataset, &mut latent)?;
+                base(dataset, draw, of_this_dataset, &mut latent)?;
+                owners.extend(std::iter::repeat_n((dataset - first_dataset) as u32, of_this_dataset));
                 row += of_this_dataset;
             }
-            let z = pass.tape().values([count, self.network.dimension()], &latent);
-            take(pass, z, self.network.inverse(pass, z, condition))
-        })
-    }
-
-    /// Calls `run` for groups of the `datasets · repeats` rows with the pass, the first row, the number of rows, and their
-    /// conditions.
-    fn in_chunks(
-        &self,
-        repeats: usize,
-        mut run: impl for<'t> FnMut(&Pass<'t>, usize, usize, Option<Var<'t>>) -> Result<()>,
-    ) -> Result<()> {
-        let width = self.network.condition_dimension();
-        let mut tape = Tape::new(self.parameters.device());
-        let rows = self.datasets * repeats;
-        let mut repeated = Vec::new();
-        for first in (0..rows).step_by(ROWS_AT_ONCE) {
-            let count = ROWS_AT_ONCE.min(rows - first);
             tape.clear();
-            let pass = Pass::inference(&tape, self.parameters);
-            repeated.clear();
-            for row in first..first + count {
-                repeated.extend_from_slice(&self.condition[row / repeats * width..][..width]);
-            }
-            let condition = (width > 0).then(|| tape.values([count, width], &repeated));
-            run(&pass, first, count, condition)?;
+            let datasets = first_dataset..(first + count - 1) / draws + 1;
+            let (targets, log_det) = self.invert(&tape, &latent, &owners, datasets)?;
+            take(Drawn { latent: &latent, targets: targets.values()?, log_det: log_det.values()? })?;
         }
         Ok(())
     }
+
+    /// Targets and log-determinants of latent rows that belong to some of the data sets.
+    fn invert(
+        &self,
+        tape: &Tape,
+        latent: &[f32],
+        owners: &[u32],
+        datasets: std::ops::Range<usize>,
+    ) -> Result<(Tensor, Tensor)> {
+        let (d, c, device) = (self.network.dimension(), self.network.condition_dimension(), tape.device());
+        let condition = || {
+            let values = &self.condition[datasets.start * c..datasets.end * c];
+            Tensor::from_values(device, [datasets.len(), c], values)
+        };
+        let owners = || Tensor::from_indices(device, [owners.len()], owners);
+        let z = Tensor::from_values(device, [latent.len() / d, d], latent)?;
+        match &self.fused {
+            Some(fused) if c == 0 => fused.apply(Direction::Inverse, &z, RowConditions::None),
+            Some(fused) => {
+                let (shares, owners) = (fused.shares(&condition()?)?, owners()?);
+                fused.apply(Direction::Inverse, &z, RowConditions::Shared { shares: &shares, owners: &owners })
+            }
+            None => {
+                let pass = Pass::inference(tape, self.parameters);
+                let condition = match c {
+                    0 => None,
+                    _ => Some(tape.constant(condition()?).gather_rows(tape.constant(owners()?))),
+                };
+                let (x, log_det): (Var, Var) = self.network.inverse(&pass, tape.constant(z), condition);
+                Ok((x.value()?, log_det.value()?))
+            }
+        }
+    }
+}
+
+/// Rows cut into blocks.
+fn blocks(rows: usize) -> impl Iterator<Item = Rows> {
+    (0..rows).step_by(ROWS_AT_ONCE).map(move |first| Rows { first, count: ROWS_AT_ONCE.min(rows - first) })
 }

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::math::Function;
 use crate::nn::{Mlp, Norm, Pass};
 use crate::ops::MOST_DIMENSIONS;
+use crate::ops::fused_flow::{FlowPlan, FusedFlow};
 use crate::parameters::{Builder, Initialiser, Parameters};
 use crate::random::Key;
 
@@ -265,6 +266,14 @@ impl BuiltInferenceNetwork for BuiltCouplingFlow {
         out: &mut Vec<f32>,
     ) -> Result<()> {
         self.base.sample(parameters, key, first, count, out)
+    }
+
+    fn fuse(&self, parameters: &Parameters) -> Result<Option<FusedFlow>> {
+        let mut plan = FlowPlan::new(self.dimension, self.condition_dimension);
+        match self.layers.fuse(parameters, &mut plan)? {
+            true => FusedFlow::new(&plan, parameters.device()).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn describe(&self) -> String {

@@ -13,6 +13,7 @@ pub use coupling_flow::{BuiltCouplingFlow, CouplingFlow};
 use crate::autodiff::Var;
 use crate::error::Result;
 use crate::nn::Pass;
+use crate::ops::fused_flow::FusedFlow;
 use crate::parameters::{Builder, Parameters};
 use crate::random::Key;
 
@@ -57,6 +58,12 @@ pub trait BuiltInferenceNetwork: Send + Sync {
     /// its number and the weights alone.
     fn base_draws(&self, parameters: &Parameters, key: Key, first: u64, count: usize, out: &mut Vec<f32>)
     -> Result<()>;
+
+    /// The network with its weights packed for densities and draws, if it has such a form. It stays as it is when the weights
+    /// change.
+    fn fuse(&self, _parameters: &Parameters) -> Result<Option<FusedFlow>> {
+        Ok(None)
+    }
 
     /// Layers with shapes and numbers of parameters, for people; several lines.
     fn describe(&self) -> String;

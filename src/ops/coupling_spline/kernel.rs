@@ -23,7 +23,7 @@ use crate::math::SHIFTED_SOFTPLUS_OFFSET;
 use crate::ops::flow_lanes::{MOST_LANES, asinh_with_derivative, softplus_with_derivative};
 
 /// Parameters of a vector of elements: row `p` holds parameter `p` of each.
-pub(super) type Block = [[f32; MOST_LANES]; 3 * MOST_BINS + 3];
+pub(in crate::ops) type Block = [[f32; MOST_LANES]; 3 * MOST_BINS + 3];
 
 /// A total width or height, and its softmax.
 struct Side<L: Lanes> {
@@ -68,7 +68,7 @@ impl<L: Lanes> Side<L> {
 }
 
 /// Everything about the point at which a vector of splines is evaluated.
-pub(super) struct Point<L: Lanes> {
+pub(in crate::ops) struct Point<L: Lanes> {
     left: L::F,
     bottom: L::F,
     width: Side<L>,
@@ -106,7 +106,7 @@ pub(super) struct Point<L: Lanes> {
 impl<L: Lanes> Point<L> {
     /// Finds the bins of a coordinate (`x`, or `y` for the inverse) and everything in them.
     #[inline(always)]
-    pub(super) fn new(l: L, arguments: &Arguments, coordinate: L::F, block: &mut Block) -> Self {
+    pub(in crate::ops) fn new(l: L, arguments: &Arguments, coordinate: L::F, block: &mut Block) -> Self {
         let bins = arguments.bins as usize;
         let inverse = arguments.inverse == 1;
         let left = l.add(parameter(l, block, 0), l.splat(arguments.left));
@@ -210,7 +210,7 @@ impl<L: Lanes> Point<L> {
 
     /// The value and the log-determinant of the direction.
     #[inline(always)]
-    pub(super) fn value(&self, l: L, inverse: bool) -> (L::F, L::F) {
+    pub(in crate::ops) fn value(&self, l: L, inverse: bool) -> (L::F, L::F) {
         let log = vector::log(l, self.slope(l));
         if inverse {
             let tail = l.add(self.left, l.div(self.relative, self.tail));

@@ -32,8 +32,8 @@
 mod kernel;
 mod shape;
 
-use kernel::{Block, Point};
-use shape::MOST_BINS;
+pub(super) use kernel::{Block, Point};
+pub(super) use shape::MOST_BINS;
 pub use shape::{Knots, Spline};
 
 use crate::device::Kernel;
@@ -53,10 +53,10 @@ pub struct CouplingSpline;
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-struct Arguments {
+pub(super) struct Arguments {
     /// 1 for the inverse map.
-    inverse: u32,
-    bins: u32,
+    pub(super) inverse: u32,
+    pub(super) bins: u32,
     rows: u32,
     /// Elements of a row of `x`.
     n: u32,
@@ -85,23 +85,28 @@ static ROW: Row = Row {
 impl CouplingSpline {
     /// The attributes of a direction and a spline, which must pass [`Spline::check`].
     pub fn attributes(direction: Direction, spline: &Spline) -> Attributes {
-        let [left, right, bottom, top] = spline.default_domain;
-        let [least_width, least_height] = spline.least_totals();
-        Attributes::new(Arguments {
-            inverse: direction.word(),
-            bins: spline.bins.min(MOST_BINS) as u32,
-            rows: 0,
-            n: 0,
-            gradients: Gradients::default(),
-            left: left as f32,
-            bottom: bottom as f32,
-            least_width: least_width as f32,
-            least_height: least_height as f32,
-            width_span: (right - left - least_width) as f32,
-            height_span: (top - bottom - least_height) as f32,
-            least_bin_width: spline.min_bin_width as f32,
-            least_bin_height: spline.min_bin_height as f32,
-        })
+        Attributes::new(arguments_of(direction, spline))
+    }
+}
+
+/// The arguments of a direction and a spline, without sizes.
+pub(super) fn arguments_of(direction: Direction, spline: &Spline) -> Arguments {
+    let [left, right, bottom, top] = spline.default_domain;
+    let [least_width, least_height] = spline.least_totals();
+    Arguments {
+        inverse: direction.word(),
+        bins: spline.bins.min(MOST_BINS) as u32,
+        rows: 0,
+        n: 0,
+        gradients: Gradients::default(),
+        left: left as f32,
+        bottom: bottom as f32,
+        least_width: least_width as f32,
+        least_height: least_height as f32,
+        width_span: (right - left - least_width) as f32,
+        height_span: (top - bottom - least_height) as f32,
+        least_bin_width: spline.min_bin_width as f32,
+        least_bin_height: spline.min_bin_height as f32,
     }
 }
 
