@@ -1,5 +1,6 @@
-//! Floor 9: trained posteriors held against the truth.
+//! Floor 9: trained posteriors held against the truth, and the bench of the field's workloads.
 
+pub mod bench;
 mod exact_regression;
 
 pub use exact_regression::{Agreement, exact_regression};

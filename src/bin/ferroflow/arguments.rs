@@ -46,22 +46,35 @@ pub enum Command {
 /// Train the linear regression and compare draws with the exact posterior of 1000 held-out data sets.
 #[derive(Args)]
 pub struct Bench {
-    /// What to measure
-    #[arg(value_name = "WORKLOAD", value_parser = ["exact-regression"])]
-    pub workload: String,
-    /// Seeds of the trainings
-    #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
-    pub seeds: Vec<u64>,
-    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets
-    #[arg(long, value_name = "F", default_value_t = 1, value_parser = positive)]
-    pub factor: usize,
-    /// Number of threads; the result does not depend on it
+    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W7 (linear regression from simulator to
+    /// draws), ceilings (of the machine), exact-regression (the posterior against the exact one) [default: W1 W2 W3 W7]
+    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W7", "ceilings", "exact-regression"])]
+    pub workloads: Vec<String>,
+    /// Number of threads; results do not depend on it
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
-    /// Seeds of the held-out data sets, 1000 for each
+    /// Only phases whose name and batch, such as log_prob@64, contain this; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub only: Vec<String>,
+    /// CPU seconds for the repeats of a phase
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub budget: f64,
+    /// Append the rows to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Rows of other programs in the same schema: print one table with ratios
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, exact-regression)
+    #[arg(long, value_name = "F", default_value_t = 1, value_parser = positive)]
+    pub factor: usize,
+    /// Seeds of the trainings (exact-regression)
+    #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
+    pub seeds: Vec<u64>,
+    /// Seeds of the held-out data sets, 1000 for each (exact-regression)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub test_seeds: Vec<u64>,
-    /// Measure this trained model instead of training
+    /// Measure this trained model instead of training (exact-regression)
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// One JSON object per line

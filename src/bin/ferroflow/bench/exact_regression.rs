@@ -1,4 +1,4 @@
-//! `ferroflow bench`: workloads that anyone can run.
+//! `ferroflow bench exact-regression`: the amortized posterior against the exact one.
 
 use std::time::Instant;
 
