@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::cpu::lanes::{self, Lanes};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec, axes_as_words};
 use crate::ops::reference::{Array64, Case, Input};
@@ -218,6 +219,7 @@ fn for_each_pair(arguments: &Arguments, mut f: impl FnMut(usize, usize, usize)) 
     }
 }
 
+#[inline(always)]
 fn value(kind: BinaryKind, a: f32, b: f32) -> f32 {
     match kind {
         Add => a + b,
@@ -242,6 +244,7 @@ fn value(kind: BinaryKind, a: f32, b: f32) -> f32 {
 }
 
 /// Derivative with respect to operand 0 or 1.
+#[inline(always)]
 fn derivative(kind: BinaryKind, operand: u32, a: f32, b: f32) -> f32 {
     match (kind, operand) {
         (Add, _) | (Subtract, 0) => 1.0,
@@ -257,14 +260,80 @@ fn derivative(kind: BinaryKind, operand: u32, a: f32, b: f32) -> f32 {
     }
 }
 
+/// Elements per chunk of work.
+const CHUNK: usize = 8192;
+
+/// Operands of the shape of the result. The kind is constant in each loop, so that the loops become vectors.
+struct Values<'a> {
+    kind: BinaryKind,
+    a: &'a [f32],
+    b: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl lanes::Kernel for Values<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Values { kind, a, b, y } = self;
+        macro_rules! each {
+            ($($kind:ident)*) => {
+                match kind {
+                    $($kind => y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = value($kind, a, b)),)*
+                }
+            };
+        }
+        each!(Add Subtract Multiply Divide Maximum Minimum);
+    }
+}
+
+/// The gradient of an operand of the shape of the result.
+struct Derivatives<'a> {
+    kind: BinaryKind,
+    operand: u32,
+    add: bool,
+    a: &'a [f32],
+    b: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl lanes::Kernel for Derivatives<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Derivatives { kind, operand, add, a, b, dy, dx } = self;
+        if !add {
+            dx.fill(0.0);
+        }
+        macro_rules! each {
+            ($($kind:ident)*) => {
+                match (kind, operand) {
+                    $(($kind, 0) => {
+                        let terms = dx.iter_mut().zip(dy).zip(a).zip(b);
+                        terms.for_each(|(((dx, &dy), &a), &b)| *dx += derivative($kind, 0, a, b) * dy);
+                    }
+                    ($kind, _) => {
+                        let terms = dx.iter_mut().zip(dy).zip(a).zip(b);
+                        terms.for_each(|(((dx, &dy), &a), &b)| *dx += derivative($kind, 1, a, b) * dy);
+                    })*
+                }
+            };
+        }
+        each!(Add Subtract Multiply Divide Maximum Minimum);
+    }
+}
+
 fn forward_cpu(launch: &mut Launch) {
     let arguments: Arguments = launch.arguments();
     let (a, b, y) = (launch.input(0), launch.input(1), launch.output(0));
     let kind = kind(arguments.kind);
     if a.len() == y.len() && b.len() == y.len() {
-        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-            *y = value(kind, a, b);
-        }
+        let isa = launch.isa;
+        launch.threads.for_each_chunk(y, CHUNK, |index, y| {
+            let range = index * CHUNK..index * CHUNK + y.len();
+            isa.run(Values { kind, a: &a[range.clone()], b: &b[range], y });
+        });
     } else {
         for_each_pair(&arguments, |o, i, j| y[o] = value(kind, a[i], b[j]));
     }
@@ -274,14 +343,17 @@ fn backward_cpu(launch: &mut Launch) {
     let arguments: Arguments = launch.arguments();
     let (a, b, dy, dx) = (launch.input(0), launch.input(1), launch.input(2), launch.output(0));
     let (kind, operand) = (kind(arguments.kind), arguments.operand);
-    if arguments.accumulate == 0 {
-        dx.fill(0.0);
-    }
     if a.len() == dy.len() && b.len() == dy.len() {
-        for (((dx, &dy), &a), &b) in dx.iter_mut().zip(dy).zip(a).zip(b) {
-            *dx += derivative(kind, operand, a, b) * dy;
-        }
+        let (isa, add) = (launch.isa, arguments.accumulate == 1);
+        launch.threads.for_each_chunk(dx, CHUNK, |index, dx| {
+            let range = index * CHUNK..index * CHUNK + dx.len();
+            let (a, b, dy) = (&a[range.clone()], &b[range.clone()], &dy[range]);
+            isa.run(Derivatives { kind, operand, add, a, b, dy, dx });
+        });
     } else {
+        if arguments.accumulate == 0 {
+            dx.fill(0.0);
+        }
         for_each_pair(&arguments, |o, i, j| {
             dx[if operand == 0 { i } else { j }] += derivative(kind, operand, a[i], b[j]) * dy[o];
         });

@@ -6,13 +6,13 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::cpu::lanes::{self, Lanes};
 use crate::error::Result;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
-use crate::ops::sums::put;
-use crate::random::{Key, philox4x32};
+use crate::random::{Key, philox4x32, philox4x32_many};
 
-/// Elements per chunk of work; a multiple of the four words of one counter.
+/// Elements per chunk of work; a multiple of what is worked on together.
 const CHUNK: usize = 4096;
 
 /// The operation `dropout`.
@@ -111,16 +111,59 @@ fn words(drops: &Drops, block: usize) -> [u32; 4] {
     philox4x32(drops.key, [block as u32, (block as u64 >> 32) as u32, 0, 2])
 }
 
-fn cpu(launch: &mut Launch) {
-    let Arguments { drops, accumulate } = launch.arguments();
-    let (x, y) = (launch.input(0), launch.output(0));
-    launch.threads.for_each_chunk(y, CHUNK, |index, y| {
-        let first = index * CHUNK / 4;
-        for (block, (y, x)) in y.chunks_mut(4).zip(x[index * CHUNK..].chunks(4)).enumerate() {
-            for ((y, &x), word) in y.iter_mut().zip(x).zip(words(&drops, first + block)) {
-                put(y, accumulate, if word >= drops.threshold { x * drops.scale } else { 0.0 });
+/// Counters whose words are made together, one in each lane.
+const TOGETHER: usize = 16;
+
+/// The words of the blocks `first .. first + TOGETHER`: word `w` of block `b` at `[w][b]`.
+#[inline(always)]
+fn many_words(key: [u32; 2], first: u64) -> [[u32; TOGETHER]; 4] {
+    let low = std::array::from_fn(|block| first.wrapping_add(block as u64) as u32);
+    let high = std::array::from_fn(|block| (first.wrapping_add(block as u64) >> 32) as u32);
+    philox4x32_many(key, [low, high, [0; TOGETHER], [2; TOGETHER]])
+}
+
+/// A chunk of elements; plain loops, which the compiler turns into the vectors of the instruction set.
+struct Elements<'a> {
+    drops: Drops,
+    accumulate: u32,
+    /// Number of the first block of four elements.
+    first: usize,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl lanes::Kernel for Elements<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Elements { drops, accumulate, first, x, y } = self;
+        for (index, (y, x)) in y.chunks_mut(4 * TOGETHER).zip(x.chunks(4 * TOGETHER)).enumerate() {
+            let words = many_words(drops.key, (first + index * TOGETHER) as u64);
+            let mut factors = [0.0f32; 4 * TOGETHER];
+            let mut kept = [false; 4 * TOGETHER];
+            for block in 0..TOGETHER {
+                for word in 0..4 {
+                    kept[4 * block + word] = words[word][block] >= drops.threshold;
+                }
+            }
+            for ((factor, x), kept) in factors.iter_mut().zip(x).zip(kept) {
+                *factor = if kept { x * drops.scale } else { 0.0 };
+            }
+            if accumulate == 1 {
+                y.iter_mut().zip(factors).for_each(|(y, value)| *y += value);
+            } else {
+                y.iter_mut().zip(factors).for_each(|(y, value)| *y = value);
             }
         }
+    }
+}
+
+fn cpu(launch: &mut Launch) {
+    let Arguments { drops, accumulate } = launch.arguments();
+    let (x, y, isa) = (launch.input(0), launch.output(0), launch.isa);
+    launch.threads.for_each_chunk(y, CHUNK, |index, y| {
+        let x = &x[index * CHUNK..][..y.len()];
+        isa.run(Elements { drops, accumulate, first: index * CHUNK / 4, x, y });
     });
 }
 
@@ -129,6 +172,18 @@ mod tests {
     use super::*;
     use crate::device::Device;
     use crate::tensor::Tensor;
+
+    /// The words that are made together are those of the generator.
+    #[test]
+    fn words_made_together() {
+        let drops = Drops::new(0.3, Key::new(9));
+        for first in [0, 5, (1 << 32) - 3] {
+            let together = many_words(drops.key, first as u64);
+            for block in 0..TOGETHER {
+                assert_eq!(std::array::from_fn(|word| together[word][block]), words(&drops, first + block));
+            }
+        }
+    }
 
     #[test]
     fn keeps_the_announced_share_and_the_mean() {

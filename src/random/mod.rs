@@ -2,4 +2,4 @@
 
 mod philox;
 
-pub use philox::{Key, Stream, philox4x32};
+pub use philox::{Key, Stream, philox4x32, philox4x32_many};

@@ -26,6 +26,26 @@ pub fn philox4x32(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
+/// [`philox4x32`] of several counters with one key: word `w` of counter `i` stands at `[w][i]`.
+#[inline(always)]
+pub fn philox4x32_many<const N: usize>(key: [u32; 2], counters: [[u32; N]; 4]) -> [[u32; N]; 4] {
+    let [mut k0, mut k1] = key;
+    let [mut c0, mut c1, mut c2, mut c3] = counters;
+    for _ in 0..ROUNDS {
+        for i in 0..N {
+            let p0 = u64::from(MULTIPLIERS[0]) * u64::from(c0[i]);
+            let p1 = u64::from(MULTIPLIERS[1]) * u64::from(c2[i]);
+            c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
+            c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
+            c1[i] = p1 as u32;
+            c3[i] = p0 as u32;
+        }
+        k0 = k0.wrapping_add(WEYL[0]);
+        k1 = k1.wrapping_add(WEYL[1]);
+    }
+    [c0, c1, c2, c3]
+}
+
 /// The name of a family of random numbers: a seed, and the path of purposes and indices below it.
 ///
 /// `Key::new(7).fork("simulate").at(12)` is the stream of the thirteenth simulation under seed 7. Forking by a different
