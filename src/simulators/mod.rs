@@ -43,7 +43,7 @@ pub use benchmarks::{
 };
 pub use composition::Composition;
 pub use draw::{Draw, IntoDraw, Name, Value, set};
-pub use linear_regression::{LinearRegression, Posterior, exact_posterior};
+pub use linear_regression::{LinearRegression, Posterior, exact_posterior, exact_probabilities};
 pub use pool::Pool;
 pub use registry::{find, list};
 pub use rejection::{Rejection, rejection_sample, sample_batched};

@@ -13,6 +13,7 @@
 
 use super::{PRIOR_MEAN, PRIOR_SD};
 use crate::error::{Error, Result};
+use crate::math::normal_cdf;
 
 /// Range of ln σ that is searched for the mass of the posterior.
 const LOG_SIGMA: [f64; 2] = [-40.0, 10.0];
@@ -41,27 +42,8 @@ struct Conditional {
 
 /// The exact posterior of one data set of [`LinearRegression`](super::LinearRegression).
 pub fn exact_posterior(x: &[f64], y: &[f64]) -> Result<Posterior> {
-    if x.len() != y.len() || x.is_empty() {
-        return Err(Error::shape(
-            "x, y",
-            format!("{} and {} elements were given; give equally many, at least one", x.len(), y.len()),
-        ));
-    }
-    if let Some(bad) = x.iter().chain(y).find(|v| !v.is_finite()) {
-        return Err(Error::value("x, y", format!("{bad} is among the observations; give finite numbers")));
-    }
-    let [low, high] = support(x, y)?;
-    let step = (high - low) / GRID_STEPS as f64;
-    let grid: Vec<(f64, Conditional)> = (0..=GRID_STEPS)
-        .map(|i| low + i as f64 * step)
-        .map(|log_sigma| (log_sigma.exp(), conditional(x, y, log_sigma)))
-        .collect();
-    let largest = grid.iter().map(|(_, c)| c.log_density).fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = grid.iter().map(|(_, c)| (c.log_density - largest).exp()).collect();
-    let total: f64 = weights.iter().sum();
-    let expectation = |f: &dyn Fn(f64, &Conditional) -> f64| {
-        grid.iter().zip(&weights).map(|((sigma, c), w)| w * f(*sigma, c)).sum::<f64>() / total
-    };
+    let grid = Grid::new(x, y)?;
+    let expectation = |f: &dyn Fn(f64, &Conditional) -> f64| grid.expectation(f);
     let mean = [expectation(&|_, c| c.mean[0]), expectation(&|_, c| c.mean[1]), expectation(&|sigma, _| sigma)];
     let sd = [
         expectation(&|_, c| c.variance[0] + (c.mean[0] - mean[0]).powi(2)).sqrt(),
@@ -69,6 +51,52 @@ pub fn exact_posterior(x: &[f64], y: &[f64]) -> Result<Posterior> {
         expectation(&|sigma, _| (sigma - mean[2]).powi(2)).sqrt(),
     ];
     Ok(Posterior { mean, sd })
+}
+
+/// The exact posterior probabilities that β₀, β₁, σ lie below given values: what ranks of exact draws would tend to.
+pub fn exact_probabilities(x: &[f64], y: &[f64], values: [f64; 3]) -> Result<[f64; 3]> {
+    let grid = Grid::new(x, y)?;
+    let below = |k: usize| grid.expectation(&|_, c| normal_cdf((values[k] - c.mean[k]) / c.variance[k].sqrt()));
+    // Half of the grid point at the value counts.
+    let sigma = grid.expectation(&|sigma, _| ((values[2].ln() - sigma.ln()) / grid.step + 0.5).clamp(0.0, 1.0));
+    Ok([below(0), below(1), sigma])
+}
+
+/// ln σ on a grid, with weights.
+struct Grid {
+    step: f64,
+    points: Vec<(f64, Conditional)>,
+    weights: Vec<f64>,
+    total: f64,
+}
+
+impl Grid {
+    fn new(x: &[f64], y: &[f64]) -> Result<Self> {
+        if x.len() != y.len() || x.is_empty() {
+            return Err(Error::shape(
+                "x, y",
+                format!("{} and {} elements were given; give equally many, at least one", x.len(), y.len()),
+            ));
+        }
+        if let Some(bad) = x.iter().chain(y).find(|v| !v.is_finite()) {
+            return Err(Error::value("x, y", format!("{bad} is among the observations; give finite numbers")));
+        }
+        let [low, high] = support(x, y)?;
+        let step = (high - low) / GRID_STEPS as f64;
+        let points: Vec<(f64, Conditional)> = (0..=GRID_STEPS)
+            .map(|i| low + i as f64 * step)
+            .map(|log_sigma| (log_sigma.exp(), conditional(x, y, log_sigma)))
+            .collect();
+        let largest = points.iter().map(|(_, c)| c.log_density).fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = points.iter().map(|(_, c)| (c.log_density - largest).exp()).collect();
+        let total = weights.iter().sum();
+        Ok(Grid { step, points, weights, total })
+    }
+
+    /// The posterior mean of a function of σ and of what is known of β given σ.
+    fn expectation(&self, f: &dyn Fn(f64, &Conditional) -> f64) -> f64 {
+        self.points.iter().zip(&self.weights).map(|((sigma, c), w)| w * f(*sigma, c)).sum::<f64>() / self.total
+    }
 }
 
 /// The range of ln σ outside of which the density is negligible.
@@ -117,6 +145,29 @@ mod tests {
     use super::*;
     use crate::data::Record;
     use crate::simulators::{LinearRegression, Request, Simulator};
+
+    /// Probabilities of the truth are uniform: mean and variance of those of many data sets.
+    #[test]
+    fn probabilities_of_the_truth_are_uniform() {
+        let data = LinearRegression::default().sample(&Request::new(2000, crate::random::Key::new(11))).unwrap();
+        let values = |key: &str| data.column(key).unwrap().array.to_f64();
+        let (beta, sigma, xs, ys) = (values("beta"), values("sigma"), values("x"), values("y"));
+        let offsets = data.column("x").unwrap().offsets.clone();
+        let size = xs.len() / 2000;
+        let mut all = [const { Vec::new() }; 3];
+        for i in 0..2000 {
+            let set = offsets.as_ref().map_or(i * size..(i + 1) * size, |o| o[i]..o[i + 1]);
+            let truth = [beta[2 * i], beta[2 * i + 1], sigma[i]];
+            let p = exact_probabilities(&xs[set.clone()], &ys[set], truth).unwrap();
+            all.iter_mut().zip(p).for_each(|(all, p)| all.push(p));
+        }
+        for p in all {
+            let mean = p.iter().sum::<f64>() / 2000.0;
+            let square = p.iter().map(|p| (p - 0.5).powi(2)).sum::<f64>() / 2000.0;
+            assert!((mean - 0.5).abs() < 4.0 * (1.0 / 12.0 / 2000.0f64).sqrt(), "mean {mean}");
+            assert!((square - 1.0 / 12.0).abs() < 4.0 * (1.0 / 180.0 / 2000.0f64).sqrt(), "variance {square}");
+        }
+    }
 
     /// Brute force over a grid in (β₀, β₁, ln σ) with the simulator's own densities: another path to the same integral.
     #[test]

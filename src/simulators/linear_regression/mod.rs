@@ -9,7 +9,7 @@ use crate::data::Record;
 use crate::error::{Error, Result};
 use crate::simulators::{Composition, Kind, Request, Simulator, Variable, View, set};
 
-pub use exact::{Posterior, exact_posterior};
+pub use exact::{Posterior, exact_posterior, exact_probabilities};
 
 /// Prior means of intercept and slope.
 const PRIOR_MEAN: [f64; 2] = [2.0, 0.0];

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use ferroflow::data::Record;
 use ferroflow::device::Device;
 use ferroflow::diagnostics::{Draws, SbcOptions, Truths, rank_counts, sbc_check};
 use ferroflow::evaluation::{Agreement, exact_regression};
 use ferroflow::random::Key;
-use ferroflow::simulators::LinearRegression;
+use ferroflow::simulators::{LinearRegression, Simulator, exact_probabilities};
 use ferroflow::workflow::{BasicWorkflow, Fit};
 
 use crate::arguments::Bench;
@@ -85,23 +86,47 @@ fn measure(
     Ok(())
 }
 
-/// The parameters whose ranks leave the simultaneous band; of three calibrated ones, one does for every seventh seed.
+/// The parameters whose ranks leave the simultaneous band, and whether those of the exact posterior do.
 fn outside_of_the_band(workflow: &BasicWorkflow, test: u64) -> ferroflow::Result<Vec<String>> {
-    use ferroflow::simulators::Simulator;
     let data = LinearRegression::default().simulate(SBC.0, test + 1)?;
     let posterior = workflow.sample_from(&data, SBC.1, 0, test)?;
     let draws = Draws::from_record(&posterior)?;
     let truths: Truths = draws.truths(&data)?;
-    let ranks = rank_counts(&draws, &truths)?;
-    let check = sbc_check(&ranks, SBC.1, &SbcOptions::default(), Key::new(test))?;
-    let checks = draws.names().into_iter().zip(&check.variables).filter(|(_, variable)| !variable.inside);
-    Ok(checks
-        .map(|(name, variable)| {
-            let (bias, width) = (variable.shape.bias, variable.shape.overconfidence);
+    let check = |ranks: &[Vec<usize>]| sbc_check(ranks, SBC.1, &SbcOptions::default(), Key::new(test));
+    let ours = check(&rank_counts(&draws, &truths)?)?;
+    let exact = check(&exact_ranks(&data)?)?;
+    let variables = draws.names().into_iter().zip(&ours.variables).zip(&exact.variables);
+    Ok(variables
+        .filter(|((_, ours), _)| !ours.inside)
+        .map(|((name, ours), exact)| {
             format!(
-                "{name} by {:.3} (standard scores: bias {bias:.1}, overconfidence {width:.1})",
-                variable.excursion.beyond
+                "{name} by {:.3}, bias {:.1}, overconfidence {:.1} (the exact posterior of these data: {}, bias {:.1}, \
+                 overconfidence {:.1}, in standard scores)",
+                ours.excursion.beyond,
+                ours.shape.bias,
+                ours.shape.overconfidence,
+                if exact.inside { "inside".to_string() } else { format!("outside by {:.3}", exact.excursion.beyond) },
+                exact.shape.bias,
+                exact.shape.overconfidence
             )
         })
         .collect())
+}
+
+/// The ranks that the truth would have among exact draws: β₀, β₁, σ.
+fn exact_ranks(data: &Record) -> ferroflow::Result<Vec<Vec<usize>>> {
+    let numbers = |key: &str| Ok::<_, ferroflow::Error>(data.column(key)?.array.to_f64());
+    let (beta, sigma, x, y) = (numbers("beta")?, numbers("sigma")?, numbers("x")?, numbers("y")?);
+    let offsets = data.column("x")?.offsets.clone();
+    let mut ranks = vec![Vec::new(); 3];
+    for (dataset, &sigma) in sigma.iter().enumerate() {
+        let size = x.len() / SBC.0;
+        let set = offsets.as_ref().map_or(dataset * size..(dataset + 1) * size, |o| o[dataset]..o[dataset + 1]);
+        let truth = [beta[2 * dataset], beta[2 * dataset + 1], sigma];
+        let probabilities = exact_probabilities(&x[set.clone()], &y[set], truth)?;
+        for (ranks, p) in ranks.iter_mut().zip(probabilities) {
+            ranks.push(((p * (SBC.1 + 1) as f64) as usize).min(SBC.1));
+        }
+    }
+    Ok(ranks)
 }
