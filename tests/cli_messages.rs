@@ -162,6 +162,13 @@ const CASES: &[Case] = &[
     ("", USAGE, "Usage"),
     ("frobnicate", USAGE, "unrecognized subcommand"),
     ("devices everywhere", USAGE, "unexpected argument"),
+    ("bench W9", USAGE, "possible values: W1, W2"),
+    ("bench W1 exact-regression", USAGE, "runs alone"),
+    ("bench W1 --budget -1", USAGE, "--budget"),
+    ("bench W1 --only nothing --against absent.jsonl", FAILED, "absent.jsonl: the rows cannot be read"),
+    ("bench W1 --only nothing --against nan.npz", FAILED, "nan.npz"),
+    ("bench W1 --only nothing --out absent/rows.jsonl", FAILED, "rows cannot be written there"),
+    ("bench exact-regression --model absent.safetensors", FAILED, "absent.safetensors"),
     ("sample --modle m", USAGE, "--model"),
     // simulate
     ("simulate", USAGE, "required"),
@@ -378,7 +385,7 @@ fn a_closed_pipe_is_no_failure() {
 fn help_describes_every_option() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeed(folder.path(), &["--help"]).stdout;
-    let commands = ["simulate", "train", "sample", "log-prob", "diagnose", "inspect", "devices"];
+    let commands = ["simulate", "train", "sample", "log-prob", "diagnose", "inspect", "devices", "bench"];
     assert!(commands.iter().all(|command| help.contains(command)), "{help}");
     for (command, options) in [
         ("simulate", "--count --seed --out"),

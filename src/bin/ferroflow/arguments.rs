@@ -57,7 +57,7 @@ pub struct Bench {
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,
     /// CPU seconds for the repeats of a phase
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = rate, allow_negative_numbers = true)]
     pub budget: f64,
     /// Append the rows to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
