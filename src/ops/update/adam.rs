@@ -10,6 +10,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::cpu::lanes::{self, Lanes};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
@@ -44,20 +45,41 @@ pub fn adam(
     gradients.device().launch(&KERNEL, &arguments, &inputs, &[weights.slice(), first.slice(), second.slice()])
 }
 
-fn cpu(launch: &mut Launch) {
-    let AdamArguments { rate, first, second, epsilon, decay } = launch.arguments();
-    let (gradients, offsets, clip) = (launch.input(0), launch.indices(1), launch.input(2));
-    let others = launch.indices(3);
-    let (weights, m, v) = (launch.output(0), launch.output(1), launch.output(2));
-    for (segment, &clip) in clip.iter().enumerate().filter(|&(segment, _)| others[segment] == 0) {
-        let range = offsets[segment] as usize..offsets[segment + 1] as usize;
-        let moments = m[range.clone()].iter_mut().zip(&mut v[range.clone()]);
-        for ((w, &g), (m, v)) in weights[range.clone()].iter_mut().zip(&gradients[range]).zip(moments) {
-            let g = clip * g;
+/// A segment; a plain loop, which the compiler turns into the vectors of the instruction set.
+struct Segment<'a> {
+    arguments: AdamArguments,
+    clip: f32,
+    gradients: &'a [f32],
+    weights: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+}
+
+impl lanes::Kernel for Segment<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let AdamArguments { rate, first, second, epsilon, decay } = self.arguments;
+        let moments = self.m.iter_mut().zip(self.v);
+        for ((w, &g), (m, v)) in self.weights.iter_mut().zip(self.gradients).zip(moments) {
+            let g = self.clip * g;
             *m += first * (g - *m);
             *v += second * (g * g - *v);
             *w -= decay * *w;
             *w -= rate * *m / (v.sqrt() + epsilon);
         }
     }
+}
+
+fn cpu(launch: &mut Launch) {
+    let (arguments, isa) = (launch.arguments(), launch.isa);
+    let (gradients, offsets, clip, others) = (launch.input(0), launch.indices(1), launch.input(2), launch.indices(3));
+    let outputs = [launch.output(0), launch.output(1), launch.output(2)];
+    let range = |segment: usize| offsets[segment] as usize..offsets[segment + 1] as usize;
+    launch.threads.for_each_range(clip.len(), range, outputs, 0, |segment, [weights, m, v], _| {
+        if others[segment] == 0 {
+            let (clip, gradients) = (clip[segment], &gradients[range(segment)]);
+            isa.run(Segment { arguments, clip, gradients, weights, m, v });
+        }
+    });
 }
