@@ -9,6 +9,8 @@
 const KNOTS: usize = 512;
 /// The kernel is cut off at this many bandwidths.
 const REACH: f64 = 4.0;
+/// A density that is higher than this share of its peak at the smallest or largest value ends there.
+const ABRUPT: f64 = 0.3;
 /// Half of the widest grid in two dimensions, in standard deviations.
 const WIDEST: f64 = 8.0;
 /// Below this share of unexplained variance a cloud counts as a line, which has no density in the plane.
@@ -24,7 +26,7 @@ pub struct Curve {
 /// The density of `values` between 0 and 1; `None` for fewer than three values or for a single distinct value.
 ///
 /// Values outside of the interval count: what reaches in from there is part of the curve, and the curve integrates to the
-/// share of mass inside. The density is zero beyond the smallest and the largest value.
+/// share of mass inside. Where the density ends abruptly it is zero beyond the smallest or the largest value.
 pub fn curve(values: &[f64]) -> Option<Curve> {
     let count = values.len() as f64;
     let deviation = variance(values).sqrt();
@@ -45,7 +47,15 @@ pub fn curve(values: &[f64]) -> Option<Curve> {
     }
     let mut smooth = convolve(&weights, 1, KNOTS, 1, KNOTS, &kernel(bandwidth / step));
     let edges = values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], &x| [a.min(x), b.max(x)]);
-    fold(&mut smooth, edges.map(|edge| (edge - low) / step));
+    let peak = smooth.iter().copied().fold(0.0, f64::max);
+    // An edge only where the density ends abruptly; elsewhere the tail runs out as the kernel says.
+    let edge = |value: f64, none: f64| {
+        let place = (value - low) / step;
+        let height = if place >= 0.0 { smooth.get(place as usize).copied() } else { None };
+        if height.is_some_and(|height| 2.0 * height > ABRUPT * peak) { place } else { none }
+    };
+    let edges = [edge(edges[0], f64::NEG_INFINITY), edge(edges[1], f64::INFINITY)];
+    fold(&mut smooth, edges);
     let inside = |knot: &usize| (0.0..=1.0).contains(&(low + *knot as f64 * step));
     let knots: Vec<usize> = (0..KNOTS).filter(inside).collect();
     Some(Curve {
@@ -209,6 +219,7 @@ mod tests {
     /// The definition, summed over the points and their mirror images at both ends.
     fn direct(values: &[f64], x: f64) -> f64 {
         let bandwidth = variance(values).sqrt() * (values.len() as f64).powf(-0.2);
+        // This set ends abruptly on both sides.
         let [low, high] = [values[0], values[values.len() - 1]];
         if x < low || x > high {
             return 0.0;
