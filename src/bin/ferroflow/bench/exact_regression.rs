@@ -44,14 +44,17 @@ pub fn run(arguments: Bench) -> Outcome {
             measure(&mut output, &what, &workflow, &arguments.test_seeds, &mut all)?;
         }
     }
-    let over = |f: fn(&Agreement) -> f64| all.iter().map(f).sum::<f64>() / all.len().max(1) as f64;
-    output.line(format!(
-        "average: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3})",
-        over(|a| a.mean_error),
-        over(|a| a.median_mean_error),
-        over(|a| a.width_error),
-        over(|a| a.median_width_error)
-    ));
+    for &test in &arguments.test_seeds {
+        let of_set: Vec<&Agreement> = all.iter().filter(|(seed, _)| *seed == test).map(|(_, a)| a).collect();
+        let over = |f: fn(&Agreement) -> f64| of_set.iter().map(|a| f(a)).sum::<f64>() / of_set.len().max(1) as f64;
+        output.line(format!(
+            "average of test seed {test}: mean error {:.3} (median {:.3}), width error {:.3} (median {:.3})",
+            over(|a| a.mean_error),
+            over(|a| a.median_mean_error),
+            over(|a| a.width_error),
+            over(|a| a.median_width_error)
+        ));
+    }
     Ok(())
 }
 
@@ -61,7 +64,7 @@ fn measure(
     what: &str,
     workflow: &BasicWorkflow,
     test_seeds: &[u64],
-    all: &mut Vec<Agreement>,
+    all: &mut Vec<(u64, Agreement)>,
 ) -> Outcome {
     for &test in test_seeds {
         let agreement = exact_regression(workflow, DATASETS, DRAWS, test)?;
@@ -81,7 +84,7 @@ fn measure(
             "workload": "exact-regression", "what": what, "test_seed": test,
             "agreement": agreement, "sbc_outside": outside,
         }));
-        all.push(agreement);
+        all.push((test, agreement));
     }
     Ok(())
 }
