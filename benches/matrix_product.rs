@@ -6,28 +6,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use ferroflow::device::cpu::lanes::{Isa, Kernel, Lanes};
+use ferroflow::device::cpu::lanes::Isa;
 use ferroflow::device::cpu::matrix::{Epilogue, Output, View, product};
 use ferroflow::device::cpu::threads::Threads;
+use ferroflow::evaluation::bench::Chains;
 use ferroflow::math::Function;
-
-/// Twelve independent chains of fused multiply-adds.
-struct Peak(usize);
-
-impl Kernel for Peak {
-    type Output = f32;
-    #[inline(always)]
-    fn run<L: Lanes>(self, l: L) -> f32 {
-        let mut sums = [l.splat(1.0); 12];
-        let (a, b) = (l.splat(0.999_999), l.splat(1e-7));
-        for _ in 0..self.0 {
-            for sum in &mut sums {
-                *sum = l.fma(*sum, a, b);
-            }
-        }
-        sums.iter().fold(0.0, |total, &sum| total + l.sum(sum))
-    }
-}
 
 fn seconds(work: &mut dyn FnMut()) -> f64 {
     let start = Instant::now();
@@ -73,7 +56,7 @@ fn main() {
         .map(|_| {
             flops
                 / seconds(&mut || {
-                    black_box(isa.run(Peak(black_box(rounds))));
+                    black_box(isa.run(Chains(black_box(rounds))));
                 })
         })
         .fold(0.0, f64::max)

@@ -84,7 +84,7 @@ fn killed_five_times() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "on request; five kills run always"]
 fn killed_fifty_times() {
     kill_and_resume(50);
 }

@@ -137,8 +137,8 @@ impl Trainable for BuiltContinuousApproximator {
             ));
         }
         let (gradients, states) = (pass.gradients(loss)?, pass.updates()?);
-        let report = optimizer.step(&mut self.parameters, &gradients)?;
         self.forget_packed();
+        let report = optimizer.step(&mut self.parameters, &gradients)?;
         self.parameters.update(&states)?;
         Ok(StepOutcome { loss: value, report })
     }

@@ -10,8 +10,9 @@ use crate::device::cpu::threads::Threads;
 use crate::error::Result;
 use crate::random::Key;
 
-/// Twelve independent chains of fused multiply-adds, which is what two units with a latency of four to six cycles need.
-struct Chains(usize);
+/// Rounds of twelve independent chains of fused multiply-adds, which is what two units with a latency of four to six cycles
+/// need: `24 · width · rounds` operations in registers.
+pub struct Chains(pub usize);
 
 impl Kernel for Chains {
     type Output = f32;

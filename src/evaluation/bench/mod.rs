@@ -14,7 +14,7 @@ mod regression;
 mod row;
 
 pub use against::{against, read_rows};
-pub use ceilings::ceilings;
+pub use ceilings::{Chains, ceilings};
 pub use clock::Clock;
 pub use row::{Row, Versions};
 

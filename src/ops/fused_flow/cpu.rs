@@ -197,7 +197,7 @@ pub(super) fn run(launch: &mut Launch) {
         let count = log_det.len();
         let (conditions, owners) = match arguments.shared {
             1 => (conditions, &owners[first..first + count]),
-            _ => (&conditions[first * (arguments.condition as usize).min(conditions.len())..], &[][..]),
+            _ => (&conditions[first * arguments.condition as usize..], &[][..]),
         };
         let program = Program { words, steps: arguments.steps as usize };
         let context = Context { arguments, isa, program, numbers, packed, conditions, owners, rows: count };

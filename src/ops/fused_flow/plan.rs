@@ -215,7 +215,10 @@ impl FlowPlan {
         let ((given, count), (target, targets)) = (coupling.given, coupling.targets);
         let parameters = match coupling.kind {
             CouplingKind::Affine { .. } => 2,
-            CouplingKind::Spline(spline) => spline.parameters(),
+            CouplingKind::Spline(spline) => {
+                spline.check()?;
+                spline.parameters()
+            }
         };
         let mut width = count + self.condition;
         let mut fits = !coupling.layers.is_empty()
