@@ -11,7 +11,7 @@ use super::node::Place;
 use super::tape::Tape;
 use crate::error::{Error, Result};
 use crate::math::Function;
-use crate::ops::{Affine, Binary, BinaryKind, Linear, Operation, Reduce, ReduceKind, Reshape, Unary};
+use crate::ops::{Affine, Attributes, Binary, BinaryKind, Linear, Mlp, Operation, Reduce, ReduceKind, Reshape, Unary};
 use crate::ops::{Columns, Concatenate};
 use crate::tensor::{Shape, Tensor};
 
@@ -106,6 +106,12 @@ impl<'t> Var<'t> {
             Some(bias) => self.apply(&Linear, &[kernel, bias], attributes),
             None => self.apply(&Linear, &[kernel], attributes),
         }
+    }
+
+    /// Dense layers in a row on this variable `[…, in]`, see [`Mlp`]; `operands` are the second input if there is one,
+    /// and the weights.
+    pub fn mlp(self, operands: &[Var<'t>], layers: Attributes) -> Var<'t> {
+        self.apply(&Mlp, operands, layers)
     }
 
     /// The sum of all elements, a scalar.

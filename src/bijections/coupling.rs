@@ -50,12 +50,7 @@ impl SingleCoupling {
         targets: Var<'t>,
         direction: Direction,
     ) -> (Var<'t>, Var<'t>) {
-        let inputs = match condition {
-            Some(condition) if given.shape().last() == 0 => condition,
-            Some(condition) => given.concatenate(&[condition]),
-            None => given,
-        };
-        let raw = self.projector.forward(pass, self.subnet.forward(pass, inputs), Function::Linear);
+        let raw = self.subnet.forward_projected(pass, given, condition, &self.projector);
         self.transform.apply(targets, raw, direction)
     }
 

@@ -31,6 +31,16 @@ impl Dense {
         x.linear(pass.weight(self.kernel), self.bias.map(|bias| pass.weight(bias)), activation)
     }
 
+    /// The kernel and, if there is one, the bias.
+    pub(super) fn operands<'t>(&self, pass: &Pass<'t>) -> [Option<Var<'t>>; 2] {
+        [Some(pass.weight(self.kernel)), self.bias.map(|bias| pass.weight(bias))]
+    }
+
+    /// Whether there is a bias.
+    pub(super) fn has_bias(&self) -> bool {
+        self.bias.is_some()
+    }
+
     /// The kernel, row-major, and the bias; zeros if there is none.
     pub fn weights(&self, parameters: &Parameters) -> Result<(Vec<f32>, Vec<f32>)> {
         let bias = match self.bias {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::norm::BuiltNorm;
-use super::{Dense, Pass, dropout};
-use crate::autodiff::Var;
+use super::Dense;
+use super::chain::Link;
 use crate::math::Function;
 use crate::parameters::{Builder, Initialiser};
 
@@ -51,17 +51,15 @@ impl DenseBlock {
         }
     }
 
-    pub(super) fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
-        let h = dropout(pass, self.dense.forward(pass, x, self.options.activation), self.options.dropout);
-        let h = match (&self.projector, self.options.residual) {
-            (Some(projector), _) => projector.forward(pass, x, Function::Linear) + h,
-            (None, true) => x + h,
-            (None, false) => h,
-        };
-        match &self.norm {
-            Some(norm) => norm.forward(pass, h),
-            None => h,
-        }
+    /// The block without its norm.
+    pub(super) fn link(&self) -> Link<'_> {
+        let BlockOptions { activation, residual, dropout, .. } = self.options;
+        Link { dense: &self.dense, activation, dropout, residual, projector: self.projector.as_ref() }
+    }
+
+    /// The norm after the block.
+    pub(super) fn norm(&self) -> Option<&BuiltNorm> {
+        self.norm.as_ref()
     }
 
     /// The dense layer and its activation, if outside of training there is nothing else.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::{Chain, Link};
 use super::dense_block::BlockOptions;
 use super::{Dense, DenseBlock, Norm, Pass};
 use crate::autodiff::Var;
@@ -101,7 +102,32 @@ pub struct BuiltMlp {
 impl BuiltMlp {
     /// `x` `[…, inputs]` to `[…, width of the last block]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
-        self.blocks.iter().fold(x, |h, block| block.forward(pass, h))
+        self.chain(pass, x, None).compute()
+    }
+
+    /// A dense layer after the perceptron of `x` `[…, n]` and, side by side with it, a condition `[…, m]`, `n + m` inputs.
+    pub fn forward_projected<'t>(
+        &self,
+        pass: &Pass<'t>,
+        x: Var<'t>,
+        condition: Option<Var<'t>>,
+        projector: &Dense,
+    ) -> Var<'t> {
+        let mut chain = self.chain(pass, x, condition);
+        chain.push(Link::linear(projector));
+        chain.compute()
+    }
+
+    fn chain<'p, 't>(&self, pass: &'p Pass<'t>, x: Var<'t>, condition: Option<Var<'t>>) -> Chain<'p, 't> {
+        let mut chain = Chain::new(pass, x, condition);
+        for block in &self.blocks {
+            chain.push(block.link());
+            if let Some(norm) = block.norm() {
+                let normalised = norm.forward(pass, chain.compute());
+                chain = Chain::new(pass, normalised, None);
+            }
+        }
+        chain
     }
 
     /// The dense layers and their activations, if the perceptron is nothing else outside of training: no residuals, no norms.

@@ -2,6 +2,7 @@
 //! function of a [`Pass`] and its inputs.
 
 mod attention_block;
+mod chain;
 mod dense;
 mod dense_block;
 mod dropout;

@@ -70,6 +70,11 @@ impl<'t> Pass<'t> {
         self.stage
     }
 
+    /// Whether gradients flow to the weights.
+    pub fn has_gradients(&self) -> bool {
+        !self.frozen
+    }
+
     /// A weight as a variable.
     pub fn weight(&self, weight: Weight) -> Var<'t> {
         self.tape.weight(self.parameters, weight, self.frozen)

@@ -19,6 +19,7 @@ mod group_norm;
 mod inverse_matrix;
 mod linear;
 mod log_sum_exp;
+mod mlp;
 mod operation;
 mod permute_columns;
 mod ragged;
@@ -51,6 +52,7 @@ pub use group_norm::{GroupNorm, GroupNormKind};
 pub use inverse_matrix::{InverseMatrix, MOST_DIMENSIONS};
 pub use linear::Linear;
 pub use log_sum_exp::LogSumExp;
+pub use mlp::{Mlp, MlpLayer, Skip};
 pub use operation::{
     Attributes, Backward, Forward, Keeps, MOST_OPERANDS, MOST_PRODUCTS, Operation, Products, Row, Sink, Spec,
     axes_as_words,
@@ -83,6 +85,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &InverseMatrix,
     &Linear,
     &LogSumExp,
+    &Mlp,
     &PermuteColumns,
     &Reduce,
     &RepeatRows,

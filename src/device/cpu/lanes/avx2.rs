@@ -32,6 +32,46 @@ fn enter<K: Kernel>(lanes: Avx2, kernel: K) -> K::Output {
     kernel.run(lanes)
 }
 
+/// Eight rows of eight: rows that lie four apart are joined, so that shuffles within halves do the rest.
+///
+/// # Safety
+/// As of [`Lanes::transpose_square`], and the processor has AVX2.
+#[inline(always)]
+pub(super) unsafe fn transpose_square(
+    from: *const f32,
+    from_stride: usize,
+    to: *mut f32,
+    to_stride: usize,
+    add: bool,
+) {
+    // SAFETY: by the caller.
+    unsafe {
+        let halves = |row: usize, column: usize| {
+            let low = _mm_loadu_ps(from.add(row * from_stride + column));
+            let high = _mm_loadu_ps(from.add((row + 4) * from_stride + column));
+            _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high)
+        };
+        for column in [0, 4] {
+            let rows = [halves(0, column), halves(1, column), halves(2, column), halves(3, column)];
+            let (a, b) = (_mm256_unpacklo_ps(rows[0], rows[1]), _mm256_unpackhi_ps(rows[0], rows[1]));
+            let (c, d) = (_mm256_unpacklo_ps(rows[2], rows[3]), _mm256_unpackhi_ps(rows[2], rows[3]));
+            let columns = [
+                _mm256_shuffle_ps::<0x44>(a, c),
+                _mm256_shuffle_ps::<0xee>(a, c),
+                _mm256_shuffle_ps::<0x44>(b, d),
+                _mm256_shuffle_ps::<0xee>(b, d),
+            ];
+            for (j, mut value) in columns.into_iter().enumerate() {
+                let to = to.add((column + j) * to_stride);
+                if add {
+                    value = _mm256_add_ps(_mm256_loadu_ps(to), value);
+                }
+                _mm256_storeu_ps(to, value);
+            }
+        }
+    }
+}
+
 impl Lanes for Avx2 {
     type F = __m256;
     type I = __m256i;
@@ -39,6 +79,7 @@ impl Lanes for Avx2 {
     const WIDTH: usize = 8;
     const ROWS_OF_TWO: usize = 6;
     const ROWS_OF_ONE: usize = 12;
+    const SQUARE: usize = 8;
 
     #[inline(always)]
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
@@ -86,6 +127,19 @@ impl Lanes for Avx2 {
                 _mm_store_ss(to, rest);
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose_square(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+        add: bool,
+    ) {
+        // SAFETY: by the caller.
+        unsafe { transpose_square(from, from_stride, to, to_stride, add) }
     }
 
     operations! {

@@ -43,6 +43,7 @@ impl Lanes for Avx512 {
     const WIDTH: usize = 16;
     const ROWS_OF_TWO: usize = 12;
     const ROWS_OF_ONE: usize = 12;
+    const SQUARE: usize = 8;
 
     #[inline(always)]
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
@@ -69,6 +70,19 @@ impl Lanes for Avx512 {
     unsafe fn store_partial(self, to: *mut f32, value: __m512, count: usize) {
         // SAFETY: masked lanes are not written.
         unsafe { _mm512_mask_storeu_ps(to, prefix(count), value) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose_square(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+        add: bool,
+    ) {
+        // SAFETY: by the caller; AVX-512 includes AVX2.
+        unsafe { super::avx2::transpose_square(from, from_stride, to, to_stride, add) }
     }
 
     operations! {

@@ -54,6 +54,8 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     const ROWS_OF_TWO: usize;
     /// Rows of a register tile that is one vector wide.
     const ROWS_OF_ONE: usize;
+    /// Side of the squares of [`Lanes::transpose_square`].
+    const SQUARE: usize = 4;
 
     /// Runs a kernel with this instruction set switched on.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;
@@ -179,6 +181,31 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     #[inline(always)]
     fn copysign(self, a: Self::F, sign: Self::F) -> Self::F {
         self.or(self.abs(a), self.and(sign, self.splat(-0.0)))
+    }
+    /// Transposes a square of [`Lanes::SQUARE`] rows: `to[j·to_stride + i]` is `from[i·from_stride + j]`, or with `add` is
+    /// increased by it.
+    ///
+    /// # Safety
+    /// The elements exist, and `to` is nobody else's.
+    #[inline(always)]
+    unsafe fn transpose_square(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+        add: bool,
+    ) {
+        // SAFETY: by the caller.
+        unsafe {
+            for i in 0..Self::SQUARE {
+                for j in 0..Self::SQUARE {
+                    let value = *from.add(i * from_stride + j);
+                    let to = to.add(j * to_stride + i);
+                    *to = if add { *to + value } else { value };
+                }
+            }
+        }
     }
     /// The sum of all lanes, added in the order of the lanes.
     #[inline(always)]

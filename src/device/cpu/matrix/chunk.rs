@@ -49,6 +49,7 @@ impl Chunk {
                 b_stride,
                 start: match self.start {
                     Start::Bias(bias) => Start::Bias(bias.add(column)),
+                    Start::RowBias(bias) => Start::RowBias(bias.add(row)),
                     other => other,
                 },
                 to: Target { start: self.to.row(row).add(column), row_stride: self.to.row_stride },

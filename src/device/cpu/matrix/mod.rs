@@ -16,6 +16,7 @@
 //! The activation runs over the rows of a chunk while they are in the first-level cache.
 #![allow(unsafe_code)]
 
+mod across;
 mod chunk;
 mod pack;
 mod packed;
@@ -23,8 +24,11 @@ mod product;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod transpose;
 mod view;
 
+pub use across::{ACROSS, AcrossProduct, BeginRows};
 pub use packed::{Begin, PackedProduct, pack, packed_length};
 pub use product::{Epilogue, product};
+pub use transpose::Transpose;
 pub use view::{Output, View};

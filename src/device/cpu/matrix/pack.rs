@@ -1,5 +1,6 @@
 //! Copies of operands in the order in which the kernel reads them.
 
+use super::transpose::Transpose;
 use super::view::View;
 use crate::device::cpu::lanes::{Kernel, Lanes};
 
@@ -44,67 +45,17 @@ impl Kernel for PackPanel<'_> {
                 }
             }
         } else if row_stride == 1 {
-            // SAFETY: as asserted above.
-            unsafe { transpose(from.as_ptr(), column_stride, columns, depth, to.as_mut_ptr(), width) };
+            let to = &mut to[..depth * width];
+            Transpose { from, from_stride: column_stride, rows: columns, columns: depth, to, to_stride: width, add: false }
+                .run(l);
+            if columns < width {
+                to.chunks_exact_mut(width).for_each(|row| row[columns..].fill(0.0));
+            }
         } else {
             for (k, row) in to.chunks_exact_mut(width).take(depth).enumerate() {
                 for (j, lane) in row.iter_mut().enumerate() {
                     *lane = if j < columns { from[k * row_stride + j * column_stride] } else { 0.0 };
                 }
-            }
-        }
-    }
-}
-
-/// `to[k·width + j] = from[j·stride + k]` for `k < depth`, `j < columns`; zero for the other `j < width`.
-///
-/// # Safety
-/// All these elements exist, and `width` is a multiple of four.
-#[inline(always)]
-unsafe fn transpose(from: *const f32, stride: usize, columns: usize, depth: usize, to: *mut f32, width: usize) {
-    let whole = depth - depth % 4;
-    for j in (0..width).step_by(4) {
-        // SAFETY: by the caller.
-        unsafe {
-            let squares = if j + 4 <= columns { whole } else { 0 };
-            for k in (0..squares).step_by(4) {
-                transpose_square(from.add(j * stride + k), stride, to.add(k * width + j), width);
-            }
-            for k in squares..depth {
-                for i in j..j + 4 {
-                    *to.add(k * width + i) = if i < columns { *from.add(i * stride + k) } else { 0.0 };
-                }
-            }
-        }
-    }
-}
-
-/// Transposes four rows of four elements; on x86-64 by the shuffles that every such processor has.
-///
-/// # Safety
-/// The elements exist.
-#[inline(always)]
-unsafe fn transpose_square(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-    // SAFETY: by the caller; SSE is part of x86-64.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
-        let mut a = _mm_loadu_ps(from);
-        let mut b = _mm_loadu_ps(from.add(from_stride));
-        let mut c = _mm_loadu_ps(from.add(2 * from_stride));
-        let mut d = _mm_loadu_ps(from.add(3 * from_stride));
-        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-        _mm_storeu_ps(to, a);
-        _mm_storeu_ps(to.add(to_stride), b);
-        _mm_storeu_ps(to.add(2 * to_stride), c);
-        _mm_storeu_ps(to.add(3 * to_stride), d);
-    }
-    // SAFETY: by the caller.
-    #[cfg(not(target_arch = "x86_64"))]
-    unsafe {
-        for i in 0..4 {
-            for k in 0..4 {
-                *to.add(k * to_stride + i) = *from.add(i * from_stride + k);
             }
         }
     }

@@ -37,6 +37,8 @@ pub fn pack(isa: Isa, b: View, to: &mut [f32]) {
 /// What the sums of a [`PackedProduct`] begin with.
 #[derive(Clone, Copy)]
 pub enum Begin<'a> {
+    /// Zero.
+    Zero,
     /// One number per column.
     Bias(&'a [f32]),
     /// What stands in C.
@@ -82,6 +84,7 @@ impl Kernel for PackedProduct<'_> {
         assert!(panels.len() >= depth * columns.next_multiple_of(L::WIDTH), "B has {} elements", panels.len());
         assert!(c.len() >= rows * columns, "C has {} elements", c.len());
         let start = match begin {
+            Begin::Zero => Start::Zero,
             Begin::Bias(bias) => {
                 assert!(bias.len() >= columns, "the bias has {} elements", bias.len());
                 Start::Bias(bias.as_ptr())
@@ -129,7 +132,7 @@ unsafe fn few_rows<L: Lanes, const R: usize, const P: usize>(l: L, chunk: Chunk)
                 for (v, sum) in sums.as_flattened_mut().iter_mut().enumerate() {
                     let at = first + v * L::WIDTH;
                     match chunk.start {
-                        Start::Zero => {}
+                        Start::Zero | Start::RowBias(_) => {}
                         Start::Bias(bias) => *sum = l.load(bias.add(at)),
                         Start::Partial => *sum = l.load(chunk.to.row(r).add(at)),
                     }

@@ -10,6 +10,8 @@ pub(super) enum Start {
     Zero,
     /// The same numbers for each row, one per column.
     Bias(*const f32),
+    /// The same number for all columns, one per row.
+    RowBias(*const f32),
     /// The partial sums that lie where the results go.
     Partial,
 }
@@ -85,6 +87,11 @@ impl<const R: usize, const V: usize, const ROWS: bool> Kernel for Tile<R, V, ROW
                         for r in 0..R {
                             sums[r][v] = value;
                         }
+                    }
+                }
+                Start::RowBias(bias) => {
+                    for r in 0..R {
+                        sums[r] = [l.splat(*bias.add(r)); V];
                     }
                 }
                 Start::Partial => {

@@ -1,7 +1,7 @@
 //! Elementary functions and activations on vectors of f32, with their derivatives.
 //!
-//! The functions on [`Lanes`] ([`exp`], [`log`], [`tanh`], …) are for other kernels to build on; [`apply`] and
-//! [`derivative`] run any [`Function`] over a slice. Each element is computed by the same instructions wherever it stands
+//! The functions on [`Lanes`] ([`exp`], [`log`], [`tanh`], …) are for other kernels to build on; [`apply`],
+//! [`derivative`] and [`with_derivative`] run any [`Function`] over a slice. Each element is computed by the same instructions wherever it stands
 //! in the slice, and by operations that are exactly defined, so an element's result does not depend on its neighbours,
 //! on the length, on the thread, nor on the instruction set.
 //!
@@ -28,7 +28,7 @@ pub use exponential::{exp, expm1};
 pub use logarithm::{asinh, log, log1p};
 pub use polynomial::horner;
 pub use sigmoids::{sigmoid, softplus, tanh};
-pub use slices::{apply, apply_in_place, derivative};
+pub use slices::{apply, apply_in_place, derivative, with_derivative};
 
 use super::lanes::Lanes;
 #[cfg(doc)]

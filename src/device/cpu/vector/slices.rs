@@ -21,6 +21,15 @@ pub fn apply_in_place(isa: Isa, function: Function, x: &mut [f32]) {
     visit(function, Values { isa, x: y, y, length: x.len() });
 }
 
+/// `slope[i] = f′(x[i])`, then `x[i] = f(x[i])`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn with_derivative(isa: Isa, function: Function, x: &mut [f32], slope: &mut [f32]) {
+    assert_eq!(x.len(), slope.len(), "as many slopes as arguments");
+    visit(function, Both { isa, x, slope });
+}
+
 /// `out[i] = g[i] · f′(x[i])`, or with `accumulate` `out[i] += g[i] · f′(x[i])` (product and sum are rounded one after
 /// the other, as if the product had been stored).
 ///
@@ -70,6 +79,39 @@ impl<U: Unary> Kernel for ValuesOf<U> {
                 let rest = length - i;
                 l.store_partial(y.add(i), function.value(l, l.load_partial(x.add(i), rest)), rest);
             }
+        }
+    }
+}
+
+struct Both<'a> {
+    isa: Isa,
+    x: &'a mut [f32],
+    slope: &'a mut [f32],
+}
+
+impl Visitor for Both<'_> {
+    fn vector(self, implementation: impl Unary) {
+        self.isa.run(BothOf(self, implementation));
+    }
+    fn scalar(self, function: Function) {
+        for (x, slope) in self.x.iter_mut().zip(self.slope) {
+            let at = f64::from(*x);
+            (*x, *slope) = (function.value(at) as f32, function.derivative(at) as f32);
+        }
+    }
+}
+
+struct BothOf<'a, U>(Both<'a>, U);
+
+impl<U: Unary> Kernel for BothOf<'_, U> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let BothOf(Both { x, slope, .. }, function) = self;
+        for (x, slope) in x.chunks_mut(L::WIDTH).zip(slope.chunks_mut(L::WIDTH)) {
+            let at = l.read(x);
+            l.write(slope, function.derivative(l, at));
+            l.write(x, function.value(l, at));
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Dropout inside of the operation: the mask of a tile.
+
+use crate::device::cpu::lanes::{Kernel, Lanes};
+use crate::random::{Key, philox4x32, philox4x32_many};
+
+/// Features that share the words of one counter.
+const SHARING: usize = 8;
+/// Rows whose words are made together, one in each lane.
+const TOGETHER: usize = 16;
+
+/// Which share is dropped, and by which random numbers.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Mask {
+    /// Half words below are dropped.
+    threshold: u32,
+    /// The inverse of the share that is kept.
+    scale: f32,
+    /// The words of the Philox key.
+    key: [u32; 2],
+}
+
+impl Mask {
+    /// Nothing is dropped.
+    pub(super) const NONE: Mask = Mask { threshold: 0, scale: 1.0, key: [0; 2] };
+
+    /// For a probability below 1, which callers have checked.
+    pub(super) fn new(probability: f64, key: Key) -> Self {
+        let threshold = (probability.clamp(0.0, 1.0) * 65_536.0).round().min(65_535.0);
+        Mask { threshold: threshold as u32, scale: (65_536.0 / (65_536.0 - threshold)) as f32, key: key.words() }
+    }
+
+    /// Whether anything is dropped.
+    pub(super) fn is_active(&self) -> bool {
+        self.threshold > 0
+    }
+
+    /// The factor of a feature of a row.
+    pub(super) fn factor(&self, row: usize, feature: usize) -> f64 {
+        let word = philox4x32(self.key, [row as u32, (feature / SHARING) as u32, 0, 4])[feature % SHARING / 2];
+        let half = if feature.is_multiple_of(2) { word & 0xffff } else { word >> 16 };
+        if half >= self.threshold { 65_536.0 / (65_536.0 - f64::from(self.threshold)) } else { 0.0 }
+    }
+}
+
+/// Multiplies results and slopes of a tile `[features, stride]` by the mask, dropped ones become 0.
+pub(super) struct Masked<'a> {
+    pub(super) mask: Mask,
+    pub(super) first_row: usize,
+    /// Rows of the tile, a multiple of 16.
+    pub(super) stride: usize,
+    pub(super) values: &'a mut [f32],
+    /// Empty when they are not needed.
+    pub(super) slopes: &'a mut [f32],
+}
+
+impl Kernel for Masked<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Masked { mask, first_row, stride, values, slopes } = self;
+        for (block, values) in values.chunks_mut(SHARING * stride).enumerate() {
+            for start in (0..stride).step_by(TOGETHER) {
+                let rows = std::array::from_fn(|lane| (first_row + start + lane) as u32);
+                let counters = [rows, [block as u32; TOGETHER], [0; TOGETHER], [4; TOGETHER]];
+                let words = philox4x32_many(mask.key, counters);
+                for (feature, values) in values.chunks_mut(stride).enumerate() {
+                    let mut factors = [0.0f32; TOGETHER];
+                    for (factor, word) in factors.iter_mut().zip(words[feature / 2]) {
+                        let half = if feature.is_multiple_of(2) { word & 0xffff } else { word >> 16 };
+                        *factor = if half >= mask.threshold { mask.scale } else { 0.0 };
+                    }
+                    scale(&mut values[start..start + TOGETHER], &factors);
+                    if !slopes.is_empty() {
+                        scale(&mut slopes[(block * SHARING + feature) * stride + start..][..TOGETHER], &factors);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Products; a factor of 0 gives 0 whatever it meets.
+#[inline(always)]
+fn scale(values: &mut [f32], factors: &[f32; TOGETHER]) {
+    for (value, factor) in values.iter_mut().zip(factors) {
+        *value = if *factor == 0.0 { 0.0 } else { *value * factor };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::cpu::Isa;
+
+    /// The mask of a tile is that of its rows, and drops the announced share.
+    #[test]
+    fn of_single_features() {
+        let mask = Mask::new(0.25, Key::new(3));
+        for &isa in Isa::available() {
+            for (first_row, features, stride) in [(0, 13, 16), (96, 8, 48), (7, 128, 32)] {
+                let mut values = vec![1.0; features * stride];
+                let mut slopes = vec![f32::NAN; features * stride];
+                isa.run(Masked { mask, first_row, stride, values: &mut values, slopes: &mut slopes });
+                for (at, (value, slope)) in values.iter().zip(&slopes).enumerate() {
+                    let factor = mask.factor(first_row + at % stride, at / stride) as f32;
+                    assert_eq!(*value, factor);
+                    assert_eq!(*slope == 0.0, factor == 0.0);
+                }
+                let dropped = values.iter().filter(|&&value| value == 0.0).count() as f64 / values.len() as f64;
+                assert!((dropped - 0.25).abs() < 4.0 * (0.25 * 0.75 / values.len() as f64).sqrt(), "{dropped}");
+            }
+        }
+    }
+}

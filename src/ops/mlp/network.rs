@@ -1,0 +1,226 @@
+//! The layers as plain arguments, and as slices of memory.
+
+use super::mask::Mask;
+use super::{MOST_KEPT, MlpLayer, Skip};
+use crate::device::cpu::matrix::ACROSS;
+use crate::math::Function;
+use crate::tensor::Shape;
+
+/// Most layers of one operation.
+pub(super) const MOST_LAYERS: usize = 3;
+/// Rows of a tile, a multiple of [`ACROSS`]: what a tile needs of a usual layer stays in the second-level cache.
+pub(super) const TILE: usize = 48;
+/// Rows for which sums over rows are formed by one thread, a multiple of [`TILE`].
+const GROUP: usize = 192;
+/// Most groups, beyond which they grow.
+const MOST_GROUPS: usize = 16;
+
+const NO_SKIP: u32 = 0;
+const IDENTITY: u32 = 1;
+const PROJECTION: u32 = 2;
+
+/// A layer as kernels read it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct LayerArguments {
+    /// Index of the activation in [`Function::ALL`].
+    pub(super) function: u32,
+    pub(super) bias: u32,
+    /// 0 for none, 1 for the identity, 2 for a projection.
+    pub(super) skip: u32,
+    pub(super) skip_bias: u32,
+    pub(super) mask: Mask,
+    pub(super) outputs: u32,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Arguments {
+    pub(super) layers: [LayerArguments; MOST_LAYERS],
+    pub(super) count: u32,
+    pub(super) conditioned: u32,
+    /// 1 when what backward needs is to be kept.
+    pub(super) keep: u32,
+    pub(super) rows: u32,
+    /// Columns of x and of c.
+    pub(super) x: u32,
+    pub(super) c: u32,
+    /// Operands whose gradient is asked for, and to which it is added, as bits.
+    pub(super) wanted: u32,
+    pub(super) added: u32,
+}
+
+impl Arguments {
+    pub(super) fn describing(layers: &[MlpLayer], conditioned: bool, keep: bool) -> Self {
+        let mut arguments: Arguments = bytemuck::Zeroable::zeroed();
+        for (slot, layer) in arguments.layers.iter_mut().zip(layers) {
+            let (skip, skip_bias) = match layer.skip {
+                Skip::None => (NO_SKIP, false),
+                Skip::Identity => (IDENTITY, false),
+                Skip::Projection { bias } => (PROJECTION, bias),
+            };
+            *slot = LayerArguments {
+                function: Function::ALL.iter().position(|&f| f == layer.activation).unwrap_or(0) as u32,
+                bias: u32::from(layer.bias),
+                skip,
+                skip_bias: u32::from(skip_bias),
+                mask: layer.dropout.map_or(Mask::NONE, |(probability, key)| Mask::new(probability, key)),
+                outputs: 0,
+            };
+        }
+        // More layers than there are slots are refused with the sizes.
+        arguments.count = layers.len() as u32;
+        (arguments.conditioned, arguments.keep) = (u32::from(conditioned), u32::from(keep));
+        arguments
+    }
+
+    /// With the sizes of operands, or what is wrong with them.
+    pub(super) fn sized(mut self, mut shapes: impl Iterator<Item = Shape>) -> Result<Self, String> {
+        let mut next = |what: &str| shapes.next().ok_or_else(|| format!("the {what} is missing; give all operands"));
+        if self.count == 0 || self.count as usize > MOST_LAYERS {
+            return Err(format!("{} layers; give 1 to {MOST_LAYERS}, longer chains in several operations", self.count));
+        }
+        let x = next("input")?;
+        if x.rank() == 0 {
+            return Err("an input without axes; expected […, in]".to_string());
+        }
+        (self.rows, self.x) = (x.rows() as u32, x.last() as u32);
+        if self.conditioned == 1 {
+            let c = next("second input")?;
+            if c.rank() == 0 || c.rows() != x.rows() {
+                return Err(format!("a second input of shape {c} beside {x}; expected as many rows"));
+            }
+            self.c = c.last() as u32;
+        }
+        let mut width = (self.x + self.c) as usize;
+        for index in 0..self.count as usize {
+            let layer = &mut self.layers[index];
+            let kernel = next("kernel")?;
+            let outputs = kernel.last();
+            let fits = |what: &str, shape: Shape, axes: &[usize]| match shape.axes() == axes {
+                true => Ok(()),
+                false => Err(format!("layer {index}: a {what} of shape {shape}; expected {axes:?}")),
+            };
+            fits("kernel", kernel, &[width, outputs])?;
+            layer.outputs = outputs as u32;
+            if layer.bias == 1 {
+                fits("bias", next("bias")?, &[outputs])?;
+            }
+            if layer.adds_input() && outputs != width {
+                return Err(format!("layer {index} adds its {width} inputs to {outputs} outputs; use a projection"));
+            }
+            if layer.projects() {
+                fits("projection", next("projection")?, &[width, outputs])?;
+                if layer.skip_bias == 1 {
+                    fits("bias of the projection", next("bias of the projection")?, &[outputs])?;
+                }
+            }
+            width = outputs;
+        }
+        match shapes.next() {
+            Some(shape) => Err(format!("an operand of shape {shape} too many; give those of the layers")),
+            None => Ok(self),
+        }
+    }
+
+    pub(super) fn layers(&self) -> &[LayerArguments] {
+        &self.layers[..(self.count as usize).min(MOST_LAYERS)]
+    }
+
+    /// Columns of the result.
+    pub(super) fn outputs(&self) -> usize {
+        self.layers().last().map_or(0, |layer| layer.outputs as usize)
+    }
+
+    /// Columns of the first layer's input.
+    pub(super) fn inputs(&self) -> usize {
+        (self.x + self.c) as usize
+    }
+
+    /// Features of a row that backward reads: the results of all layers but the last one, and the slopes of those that have some.
+    pub(super) fn states(&self) -> usize {
+        let layers = self.layers();
+        let results: usize = layers[..layers.len() - 1].iter().map(|layer| layer.outputs as usize).sum();
+        results + layers.iter().filter(|layer| layer.has_slope()).map(|layer| layer.outputs as usize).sum::<usize>()
+    }
+
+    /// Numbers that are kept for backward, 0 if it is to compute them again.
+    pub(super) fn kept(&self) -> usize {
+        let kept = self.states() * (self.rows as usize).next_multiple_of(ACROSS);
+        if self.keep == 1 && kept <= MOST_KEPT { kept } else { 0 }
+    }
+
+    /// Tiles of the rows.
+    pub(super) fn tiles(&self) -> usize {
+        (self.rows as usize).div_ceil(TILE)
+    }
+
+    /// Groups of tiles whose sums over rows are formed one after the other, and tiles of each group.
+    pub(super) fn groups(&self) -> (usize, usize) {
+        let tiles = self.tiles();
+        let wanted = (self.rows as usize).div_ceil(GROUP).clamp(1, MOST_GROUPS);
+        let each = tiles.div_ceil(wanted).max(1);
+        (tiles.div_ceil(each), each)
+    }
+}
+
+impl LayerArguments {
+    pub(super) fn function(&self) -> Function {
+        Function::ALL.get(self.function as usize).copied().unwrap_or(Function::Linear)
+    }
+
+    /// Whether backward multiplies by slopes.
+    pub(super) fn has_slope(&self) -> bool {
+        self.function() != Function::Linear || self.mask.is_active()
+    }
+
+    pub(super) fn projects(&self) -> bool {
+        self.skip == PROJECTION
+    }
+
+    pub(super) fn adds_input(&self) -> bool {
+        self.skip == IDENTITY
+    }
+}
+
+/// A dense layer's operands, and their numbers among all operands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Dense<'a> {
+    pub(super) kernel: &'a [f32],
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// The kernel's number; the bias follows.
+    pub(super) operand: usize,
+}
+
+/// A layer with its operands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Layer<'a> {
+    pub(super) arguments: LayerArguments,
+    pub(super) dense: Dense<'a>,
+    pub(super) projection: Option<Dense<'a>>,
+}
+
+/// All layers; `operand` gives the memory of an operand by number.
+pub(super) fn layers<'a>(
+    arguments: &Arguments,
+    operand: impl Fn(usize) -> &'a [f32],
+) -> [Layer<'a>; MOST_LAYERS] {
+    let (mut inputs, mut at) = (arguments.inputs(), 1 + arguments.conditioned as usize);
+    let mut layers = [Layer::default(); MOST_LAYERS];
+    for (slot, layer) in layers.iter_mut().zip(arguments.layers()) {
+        let outputs = layer.outputs as usize;
+        let mut dense = |bias: u32| {
+            let kernel = at;
+            at += 1 + bias as usize;
+            let bias = (bias == 1).then(|| operand(kernel + 1));
+            Dense { kernel: operand(kernel), bias, inputs, outputs, operand: kernel }
+        };
+        let own = dense(layer.bias);
+        let projection = layer.projects().then(|| dense(layer.skip_bias));
+        *slot = Layer { arguments: *layer, dense: own, projection };
+        inputs = outputs;
+    }
+    layers
+}
