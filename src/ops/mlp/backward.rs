@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::forward::{Network, Tile};
 use super::network::{Dense, Layer, TILE};
-use crate::device::cpu::Launch;
+use crate::device::cpu::{Launch, vector};
+use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::matrix::{self, AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, packed_length};
 use crate::device::cpu::scratch::with_scratch;
 use crate::ops::MOST_OPERANDS;
@@ -120,8 +121,7 @@ impl<'a> Walk<'a> {
             let slope = &states[span.slope.clone()];
             let through = layer.arguments.has_slope();
             if through {
-                let gradients = memory.result[..size].iter().zip(slope);
-                memory.product[..size].iter_mut().zip(gradients).for_each(|(da, (d, slope))| *da = d * slope);
+                vector::multiply(network.isa, &memory.result[..size], slope, &mut memory.product[..size]);
             }
             let [first, second] = match index {
                 0 => self.outer_features(tile),
@@ -214,10 +214,11 @@ impl<'a> Walk<'a> {
             }
         }
         if wants_bias {
-            for (sum, feature) in sums[bias].iter_mut().zip(gradient.chunks_exact(tile.stride)) {
-                let start = if begins(bias) { 0.0 } else { *sum };
-                *sum = start + crate::ops::sums::sum_of(&feature[..tile.count], |value| value);
+            let to = &mut sums[bias];
+            if begins(bias) {
+                to.fill(0.0);
             }
+            isa.run(Totals { gradient, stride: tile.stride, count: tile.count, to });
         }
     }
 
@@ -258,6 +259,38 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Adds the sum of the first `count` numbers of each feature, `[features, stride]`, to its total: in as many partial sums as the
+/// portable vectors have lanes, so that all instruction sets add in the same order.
+struct Totals<'a> {
+    gradient: &'a [f32],
+    stride: usize,
+    count: usize,
+    to: &'a mut [f32],
+}
+
+impl lanes::Kernel for Totals<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        const PARTIAL: usize = 8;
+        let Totals { gradient, stride, count, to } = self;
+        for (total, feature) in to.iter_mut().zip(gradient.chunks_exact(stride)) {
+            let mut sums = [0.0f32; PARTIAL];
+            let whole = feature[..count].chunks_exact(PARTIAL);
+            for (sum, rest) in sums.iter_mut().zip(whole.remainder()) {
+                *sum = *rest;
+            }
+            for values in whole {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += value;
+                }
+            }
+            let [a, b, c, d, e, f, g, h] = sums;
+            *total += ((a + e) + (c + g)) + ((b + f) + (d + h));
+        }
+    }
+}
+
 /// Elements of a sum per chunk of work.
 const CHUNK: usize = 8192;
 
@@ -269,6 +302,7 @@ pub(super) fn backward(launch: &mut Launch) {
     let walk = Walk::new(launch);
     let arguments = walk.network.arguments;
     let (groups, each) = arguments.groups();
+    let isa = launch.isa;
     let mut outputs: Sums = std::array::from_fn(|operand| launch.output(operand));
     let dx = std::mem::take(&mut outputs[0]);
     let dc = if arguments.conditioned == 1 { std::mem::take(&mut outputs[1]) } else { &mut [] };
@@ -302,7 +336,7 @@ pub(super) fn backward(launch: &mut Launch) {
                 }
                 for group in 0..groups {
                     let part = &partial[group * weights + start + index * CHUNK..][..output.len()];
-                    output.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+                    vector::add_to(isa, part, output);
                 }
             });
             start += length;

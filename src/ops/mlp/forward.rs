@@ -163,11 +163,11 @@ impl<'a> Network<'a> {
             isa.run(Masked { mask, first_row: tile.first, stride, values: result, slopes: slope });
         }
         if layer.arguments.adds_input() {
-            result.iter_mut().zip(input).for_each(|(result, input)| *result += input);
+            vector::add_to(isa, input, result);
         } else if let Some(projection) = &layer.projection {
             let spare = &mut spare[..length];
             product(projection, spare);
-            result.iter_mut().zip(spare).for_each(|(result, skip)| *result += *skip);
+            vector::add_to(isa, spare, result);
         }
     }
 }

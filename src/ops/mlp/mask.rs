@@ -58,7 +58,7 @@ impl Kernel for Masked<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, l: L) {
         let Masked { mask, first_row, stride, values, slopes } = self;
         for (block, values) in values.chunks_mut(SHARING * stride).enumerate() {
             for start in (0..stride).step_by(TOGETHER) {
@@ -66,14 +66,15 @@ impl Kernel for Masked<'_> {
                 let counters = [rows, [block as u32; TOGETHER], [0; TOGETHER], [4; TOGETHER]];
                 let words = philox4x32_many(mask.key, counters);
                 for (feature, values) in values.chunks_mut(stride).enumerate() {
-                    let mut factors = [0.0f32; TOGETHER];
-                    for (factor, word) in factors.iter_mut().zip(words[feature / 2]) {
-                        let half = if feature.is_multiple_of(2) { word & 0xffff } else { word >> 16 };
-                        *factor = if half >= mask.threshold { mask.scale } else { 0.0 };
-                    }
-                    scale(&mut values[start..start + TOGETHER], &factors);
+                    // Bits of the factor, so that the compiler selects without branches.
+                    let (shift, scale) = (feature as u32 % 2 * 16, mask.scale.to_bits());
+                    let factors = words[feature / 2].map(|word| {
+                        let half = word >> shift & 0xffff;
+                        f32::from_bits(if half >= mask.threshold { scale } else { 0 })
+                    });
+                    multiply(l, &mut values[start..start + TOGETHER], &factors);
                     if !slopes.is_empty() {
-                        scale(&mut slopes[(block * SHARING + feature) * stride + start..][..TOGETHER], &factors);
+                        multiply(l, &mut slopes[(block * SHARING + feature) * stride + start..][..TOGETHER], &factors);
                     }
                 }
             }
@@ -83,9 +84,11 @@ impl Kernel for Masked<'_> {
 
 /// Products; a factor of 0 gives 0 whatever it meets.
 #[inline(always)]
-fn scale(values: &mut [f32], factors: &[f32; TOGETHER]) {
-    for (value, factor) in values.iter_mut().zip(factors) {
-        *value = if *factor == 0.0 { 0.0 } else { *value * factor };
+fn multiply<L: Lanes>(l: L, values: &mut [f32], factors: &[f32; TOGETHER]) {
+    for (values, factors) in values.chunks_mut(L::WIDTH).zip(factors.chunks(L::WIDTH)) {
+        let factors = l.read(factors);
+        let product = l.mul(l.read(values), factors);
+        l.write(values, l.select(l.eq(factors, l.zero()), l.zero(), product));
     }
 }
 

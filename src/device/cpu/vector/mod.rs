@@ -10,6 +10,7 @@
 //! or too small results become infinite, subnormal or zero.
 
 mod accuracy;
+mod arithmetic;
 mod error_function;
 mod exponential;
 mod gated;
@@ -23,6 +24,7 @@ mod table;
 mod tests;
 
 pub use accuracy::{Accuracy, accuracy, derivative_accuracy};
+pub use arithmetic::{add_to, multiply};
 pub use error_function::{erf, normal};
 pub use exponential::{exp, expm1};
 pub use logarithm::{asinh, log, log1p};
