@@ -13,7 +13,6 @@ use super::{
 };
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
-use crate::math::Function;
 use crate::parameters::{Builder, Initialiser};
 use crate::tensor::Tensor;
 
@@ -109,8 +108,8 @@ impl BuiltAttentionBlock {
     /// The rows of `x` attend to the rows of `y` of the same set: `[rows of x, E]`. The mask `[rows of x, longest set of y]` is
     /// above 0.5 where a row attends.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Sets<'t>, y: Sets<'t>, mask: Option<Var<'t>>) -> Var<'t> {
-        let h = self.projector.forward(pass, x.rows, Function::Linear);
-        let query = self.attention.query(pass, normalise(pass, h, self.query_norm));
+        let h = self.projector.forward_on(pass, x.rows, None);
+        let query = self.attention.query(pass, h, self.query_norm.as_ref());
         self.finish(pass, h, Sets { rows: query, ..x }, y, mask)
     }
 
@@ -118,17 +117,16 @@ impl BuiltAttentionBlock {
     /// set.
     pub fn forward_shared<'t>(&self, pass: &Pass<'t>, x: Var<'t>, y: Sets<'t>) -> Sets<'t> {
         let (sets, each) = (y.count(), x.shape().rows());
-        let h = self.projector.forward(pass, x, Function::Linear);
-        let query = self.attention.query(pass, normalise(pass, h, self.query_norm));
+        let h = self.projector.forward_on(pass, x, None);
+        let query = self.attention.query(pass, h, self.query_norm.as_ref());
         let offsets = regular_offsets(pass, sets, each);
         let queries = Sets { rows: query.tile_rows(sets), offsets };
         Sets { rows: self.finish(pass, h.tile_rows(sets), queries, y, None), offsets }
     }
 
     fn finish<'t>(&self, pass: &Pass<'t>, h: Var<'t>, query: Sets<'t>, y: Sets<'t>, mask: Option<Var<'t>>) -> Var<'t> {
-        let keys = Sets { rows: normalise(pass, y.rows, self.key_norm), ..y };
-        let h = h + self.attention.attend(pass, query, keys, mask);
-        h + self.feed_forward.forward(pass, normalise(pass, h, self.forward_norm))
+        let h = h + self.attention.attend(pass, query, y, self.key_norm.as_ref(), mask);
+        h + self.feed_forward.forward_on(pass, h, self.forward_norm.as_ref())
     }
 
     /// Width of the output.
@@ -140,10 +138,6 @@ impl BuiltAttentionBlock {
     pub fn flops(&self, rows: usize, keys: usize) -> usize {
         rows * (self.projector.flops() + self.feed_forward.flops()) + self.attention.flops(rows, keys)
     }
-}
-
-fn normalise<'t>(pass: &Pass<'t>, x: Var<'t>, norm: Option<RmsNorm>) -> Var<'t> {
-    norm.map_or(x, |norm| norm.forward(pass, x))
 }
 
 /// Offsets of sets with equally many rows.

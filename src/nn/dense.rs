@@ -1,6 +1,7 @@
 //! A dense layer: `y = f(x W + b)`.
 
-use super::Pass;
+use super::chain::{Chain, Link};
+use super::{Pass, RmsNorm};
 use crate::autodiff::Var;
 use crate::error::Result;
 use crate::math::Function;
@@ -29,6 +30,13 @@ impl Dense {
     /// `f(x W + b)` for `x` of shape `[…, in]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, activation: Function) -> Var<'t> {
         x.linear(pass.weight(self.kernel), self.bias.map(|bias| pass.weight(bias)), activation)
+    }
+
+    /// `n W + b`, with `n` the norm of `x` if there is one.
+    pub fn forward_on<'t>(&self, pass: &Pass<'t>, x: Var<'t>, norm: Option<&RmsNorm>) -> Var<'t> {
+        let mut chain = Chain::on(pass, x, None, norm);
+        chain.push(Link::linear(self));
+        chain.compute()
     }
 
     /// The kernel and, if there is one, the bias.

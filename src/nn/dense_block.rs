@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::BuiltNorm;
 use super::Dense;
-use super::chain::Link;
+use super::chain::{Link, LinkBranch};
 use crate::math::Function;
 use crate::parameters::{Builder, Initialiser};
 
@@ -54,7 +54,12 @@ impl DenseBlock {
     /// The block without its norm.
     pub(super) fn link(&self) -> Link<'_> {
         let BlockOptions { activation, residual, dropout, .. } = self.options;
-        Link { dense: &self.dense, activation, dropout, residual, projector: self.projector.as_ref() }
+        let branch = match (&self.projector, residual) {
+            (Some(projector), _) => LinkBranch::Projection(projector),
+            (None, true) => LinkBranch::Identity,
+            (None, false) => LinkBranch::None,
+        };
+        Link { dense: &self.dense, activation, dropout, branch }
     }
 
     /// The norm after the block.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dense, Pass, check_dropout, dropout};
+use super::chain::{Chain, Link, LinkBranch};
+use super::{Dense, Pass, RmsNorm, check_dropout};
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
 use crate::math::Function;
@@ -97,8 +98,16 @@ pub struct BuiltGatedFeedForward {
 impl BuiltGatedFeedForward {
     /// `x` `[…, inputs]` to `[…, E]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
-        let gated = self.gate.forward(pass, x, self.activation) * self.up.forward(pass, x, Function::Linear);
-        self.down.forward(pass, dropout(pass, gated, self.dropout), Function::Linear)
+        self.forward_on(pass, x, None)
+    }
+
+    /// The network of the norm of `x`, if there is one.
+    pub fn forward_on<'t>(&self, pass: &Pass<'t>, x: Var<'t>, norm: Option<&RmsNorm>) -> Var<'t> {
+        let mut chain = Chain::on(pass, x, None, norm);
+        let branch = LinkBranch::Gate(&self.up);
+        chain.push(Link { dense: &self.gate, activation: self.activation, dropout: self.dropout, branch });
+        chain.push(Link::linear(&self.down));
+        chain.compute()
     }
 
     /// Floating point operations of the products per row.

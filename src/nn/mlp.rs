@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Link};
 use super::dense_block::BlockOptions;
-use super::{Dense, DenseBlock, Norm, Pass};
+use super::{Dense, DenseBlock, Norm, Pass, RmsNorm};
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
 use crate::math::Function;
@@ -102,7 +102,18 @@ pub struct BuiltMlp {
 impl BuiltMlp {
     /// `x` `[…, inputs]` to `[…, width of the last block]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
-        self.chain(pass, x, None).compute()
+        self.forward_on(pass, x, None, None)
+    }
+
+    /// The perceptron of `norm([x; c])`, with `x` `[…, n]` and, if there is one, `c` `[…, m]` side by side with it.
+    pub fn forward_on<'t>(
+        &self,
+        pass: &Pass<'t>,
+        x: Var<'t>,
+        condition: Option<Var<'t>>,
+        norm: Option<&RmsNorm>,
+    ) -> Var<'t> {
+        self.append(pass, Chain::on(pass, x, condition, norm)).compute()
     }
 
     /// A dense layer after the perceptron of `x` `[…, n]` and, side by side with it, a condition `[…, m]`, `n + m` inputs.
@@ -113,18 +124,17 @@ impl BuiltMlp {
         condition: Option<Var<'t>>,
         projector: &Dense,
     ) -> Var<'t> {
-        let mut chain = self.chain(pass, x, condition);
+        let mut chain = self.append(pass, Chain::on(pass, x, condition, None));
         chain.push(Link::linear(projector));
         chain.compute()
     }
 
-    fn chain<'p, 't>(&self, pass: &'p Pass<'t>, x: Var<'t>, condition: Option<Var<'t>>) -> Chain<'p, 't> {
-        let mut chain = Chain::new(pass, x, condition);
+    fn append<'p, 't>(&self, pass: &'p Pass<'t>, mut chain: Chain<'p, 't>) -> Chain<'p, 't> {
         for block in &self.blocks {
             chain.push(block.link());
             if let Some(norm) = block.norm() {
                 let normalised = norm.forward(pass, chain.compute());
-                chain = Chain::new(pass, normalised, None);
+                chain = Chain::new(pass, normalised);
             }
         }
         chain

@@ -1,9 +1,11 @@
 //! Attention with several heads (Vaswani et al. 2017, arXiv:1706.03762).
 
-use super::{Pass, Stage};
+use super::chain::Chain;
+use super::{Pass, RmsNorm, Stage};
 use crate::autodiff::{AttentionSets, Var};
 use crate::error::{Error, Result};
 use crate::math::Function;
+use crate::ops::{Branch, MlpLayer};
 use crate::parameters::{Builder, Initialiser, Weight};
 
 /// The rows of all sets of a ragged batch, `[rows, features]`, and where each set starts, indices `[sets + 1]`.
@@ -79,9 +81,14 @@ struct Projection {
 }
 
 impl Projection {
-    fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
+    fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, norm: Option<&RmsNorm>) -> Var<'t> {
         let bias = self.bias.map(|bias| pass.weight(bias).reshape([self.matrix[1]]));
-        x.linear(pass.weight(self.kernel).reshape(self.matrix), bias, Function::Linear)
+        let layer =
+            MlpLayer { activation: Function::Linear, bias: bias.is_some(), branch: Branch::None, dropout: None };
+        let mut chain = Chain::on(pass, x, None, norm);
+        let kernel = pass.weight(self.kernel).reshape(self.matrix);
+        chain.push_weights(layer, [kernel].into_iter().chain(bias));
+        chain.compute()
     }
 
     fn flops(&self) -> usize {
@@ -104,17 +111,24 @@ impl BuiltMultiHeadAttention {
     /// Each row of the queries attends to the rows of the keys of its set: `[query rows, out]`. The mask
     /// `[query rows, longest set of keys]` is above 0.5 where a row attends to a key.
     pub fn forward<'t>(&self, pass: &Pass<'t>, query: Sets<'t>, key: Sets<'t>, mask: Option<Var<'t>>) -> Var<'t> {
-        let projected = Sets { rows: self.query(pass, query.rows), ..query };
-        self.attend(pass, projected, key, mask)
+        let projected = Sets { rows: self.query(pass, query.rows, None), ..query };
+        self.attend(pass, projected, key, None, mask)
     }
 
-    /// The projection of the queries, which sets that share their queries need only once.
-    pub(super) fn query<'t>(&self, pass: &Pass<'t>, query: Var<'t>) -> Var<'t> {
-        self.query.forward(pass, query)
+    /// The projection of the norm, if there is one, of the queries, which sets that share their queries need only once.
+    pub(super) fn query<'t>(&self, pass: &Pass<'t>, query: Var<'t>, norm: Option<&RmsNorm>) -> Var<'t> {
+        self.query.forward(pass, query, norm)
     }
 
-    /// [`Self::forward`] for queries that are projected already.
-    pub(super) fn attend<'t>(&self, pass: &Pass<'t>, query: Sets<'t>, key: Sets<'t>, mask: Option<Var<'t>>) -> Var<'t> {
+    /// [`Self::forward`] for queries that are projected already, and keys that are normalised first if there is a norm.
+    pub(super) fn attend<'t>(
+        &self,
+        pass: &Pass<'t>,
+        query: Sets<'t>,
+        key: Sets<'t>,
+        norm: Option<&RmsNorm>,
+        mask: Option<Var<'t>>,
+    ) -> Var<'t> {
         let active = pass.stage() == Stage::Training && self.dropout > 0.0;
         let sets = AttentionSets {
             query_offsets: query.offsets,
@@ -122,8 +136,8 @@ impl BuiltMultiHeadAttention {
             mask,
             dropout: active.then(|| (self.dropout, pass.next_key())),
         };
-        let (keys, values) = (self.key.forward(pass, key.rows), self.value.forward(pass, key.rows));
-        self.output.forward(pass, query.rows.attention(keys, values, sets, self.heads))
+        let (keys, values) = (self.key.forward(pass, key.rows, norm), self.value.forward(pass, key.rows, norm));
+        self.output.forward(pass, query.rows.attention(keys, values, sets, self.heads), None)
     }
 
     /// Floating point operations for one set with so many queries and keys.

@@ -24,6 +24,14 @@ impl RmsNorm {
         RmsNorm { scale: builder.trainable("scale", [width], Initialiser::Ones) }
     }
 
+    /// What is added to the mean square.
+    pub(super) const EPSILON: f64 = RMS_EPSILON;
+
+    /// The scale as a variable.
+    pub(super) fn gain<'t>(&self, pass: &Pass<'t>) -> Var<'t> {
+        pass.weight(self.scale)
+    }
+
     /// `x / √(mean(x²) + 10⁻⁶) · scale` for `x` `[…, n]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
         x.rms_norm(Some(pass.weight(self.scale)), RMS_EPSILON)

@@ -52,7 +52,7 @@ pub use group_norm::{GroupNorm, GroupNormKind};
 pub use inverse_matrix::{InverseMatrix, MOST_DIMENSIONS};
 pub use linear::Linear;
 pub use log_sum_exp::LogSumExp;
-pub use mlp::{Mlp, MlpLayer, Skip};
+pub use mlp::{Branch, Mlp, MlpInput, MlpLayer};
 pub use operation::{
     Attributes, Backward, Forward, Keeps, MOST_OPERANDS, MOST_PRODUCTS, Operation, Products, Row, Sink, Spec,
     axes_as_words,

@@ -6,7 +6,7 @@ use crate::ops::reference::{Array64, Case};
 use crate::tensor::{Dtype, MOST_AXES, Shape, Tensor};
 
 /// Most inputs of an operation.
-pub const MOST_OPERANDS: usize = 8;
+pub const MOST_OPERANDS: usize = 10;
 /// Most tensors that an operation produces: outputs and extras that only its backward reads.
 pub const MOST_PRODUCTS: usize = 4;
 /// Size of the block of attributes in words.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// Most slices that one launch reads, and most that it writes.
 const MOST_INPUTS: usize = 16;
-const MOST_OUTPUTS: usize = 8;
+const MOST_OUTPUTS: usize = 10;
 
 /// The CPU device: threads, an instruction set, and a lock that orders all accesses to memory.
 pub(in crate::device) struct Cpu {

@@ -202,10 +202,10 @@ impl EquivariantLayer {
     }
 
     fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, offsets: Var<'t>) -> Var<'t> {
-        let h = self.projector.forward(pass, x, Function::Linear);
-        let n = normalise(pass, h, &self.norm);
+        let h = self.projector.forward_on(pass, x, None);
+        let n = self.norm.map_or(h, |norm| norm.forward(pass, h));
         let of_set = self.invariant.forward(pass, n, offsets).segment_repeat(offsets, h.shape().rows());
-        h + self.joint.forward(pass, normalise(pass, n.concatenate(&[of_set]), &self.joint_norm))
+        h + self.joint.forward_on(pass, n, Some(of_set), self.joint_norm.as_ref())
     }
 
     fn flops(&self, elements: usize) -> usize {
@@ -237,16 +237,12 @@ impl InvariantLayer {
 
     /// Elements `[elements, E]` to sets `[sets, E]`.
     fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, offsets: Var<'t>) -> Var<'t> {
-        let inner = self.inner.forward(pass, normalise(pass, x, &self.inner_norm));
+        let inner = self.inner.forward_on(pass, x, None, self.inner_norm.as_ref());
         let pooled = inner.segment_pool(offsets, self.pooling);
-        self.outer.forward(pass, normalise(pass, pooled, &self.outer_norm))
+        self.outer.forward_on(pass, pooled, None, self.outer_norm.as_ref())
     }
 
     fn flops(&self, elements: usize) -> usize {
         elements * self.inner.flops() + self.outer.flops()
     }
-}
-
-fn normalise<'t>(pass: &Pass<'t>, x: Var<'t>, norm: &Option<RmsNorm>) -> Var<'t> {
-    norm.as_ref().map_or(x, |norm| norm.forward(pass, x))
 }

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::forward::{Network, Tile};
-use super::network::{Dense, Layer, TILE};
-use crate::device::cpu::{Launch, vector};
-use crate::device::cpu::lanes::{self, Lanes};
+use super::network::{Dense, Layer, Span, TILE};
+use super::norm::{self, Gain};
+use super::sums::Totals;
 use crate::device::cpu::matrix::{self, AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, packed_length};
 use crate::device::cpu::scratch::with_scratch;
+use crate::device::cpu::{Launch, vector};
 use crate::ops::MOST_OPERANDS;
 
 /// Where the gradients of weights go, by operand; empty where they are not wanted.
@@ -27,14 +28,21 @@ struct Features<'a> {
 
 /// Working memory of a tile, `[features, stride]` each.
 struct Memory<'s> {
-    /// The gradient with respect to a layer's result.
+    /// The gradient with respect to a layer's result, to the sum in its activation, and to its gate.
     result: &'s mut [f32],
-    /// That of the product in it.
-    product: &'s mut [f32],
+    sum: &'s mut [f32],
+    gate: &'s mut [f32],
     /// That of its input.
     input: &'s mut [f32],
     /// A gradient as the right factor of sums over rows.
     packed: &'s mut [f32],
+}
+
+/// The input of the first layer after a norm: with and without the gain, and the inverse norm of each row.
+struct Normalised<'s> {
+    features: &'s mut [f32],
+    plain: &'s mut [f32],
+    inverse: &'s mut [f32],
 }
 
 /// What all tiles read.
@@ -48,8 +56,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn new(launch: &Launch<'a>) -> Self {
         let network = Network::new(launch, 2);
-        let outputs = network.layers().map(|(_, layer)| layer.dense.outputs).max().unwrap_or(0);
-        let widest = outputs.max(network.arguments.inputs());
+        let widest = network.widest().max(network.arguments.inputs());
         Walk { network, dy: launch.input(0), kept: launch.input(1), widest }
     }
 
@@ -61,10 +68,15 @@ impl<'a> Walk<'a> {
         self.network.arguments.added >> operand & 1 == 1
     }
 
+    fn is_normalised(&self) -> bool {
+        self.network.arguments.normalised == 1
+    }
+
     /// Numbers of working memory.
     fn scratch(&self) -> usize {
         let again = if self.kept.is_empty() { self.network.arguments.states() * TILE } else { 0 };
-        again + self.network.scratch().max(3 * self.widest * TILE + packed_length(TILE, self.widest))
+        let norm = if self.is_normalised() { (2 * self.network.arguments.inputs() + 1) * TILE } else { 0 };
+        again + norm + self.network.scratch().max(4 * self.widest * TILE + packed_length(TILE, self.widest))
     }
 
     /// Tiles one after the other; their rows of `dx` and `dc`, and the sums, which go on from what is there where `goes_on` has
@@ -85,13 +97,12 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// A tile. `goes_on` has the bits of operands whose sums go on from what is there. `dx` and `dc` are the tile's rows.
+    /// A tile. `dx` and `dc` are its rows.
     fn tile(&self, tile: Tile, goes_on: u32, sums: &mut Sums, inputs: [&mut [f32]; 2], scratch: &mut [f32]) {
         let states = self.network.arguments.states();
         if self.kept.is_empty() {
             let (states, scratch) = scratch.split_at_mut(states * TILE);
-            let forward = &mut scratch[..self.network.scratch()];
-            self.network.forward(tile, Some(states), forward, |_| {});
+            self.network.forward(tile, Some(states), &mut scratch[..self.network.scratch()], |_| {});
             self.layers(tile, states, goes_on, sums, inputs, scratch);
         } else {
             self.layers(tile, &self.kept[tile.first * states..], goes_on, sums, inputs, scratch);
@@ -104,66 +115,71 @@ impl<'a> Walk<'a> {
         states: &[f32],
         goes_on: u32,
         sums: &mut Sums,
-        inputs: [&mut [f32]; 2],
+        mut inputs: [&mut [f32]; 2],
         scratch: &mut [f32],
     ) {
-        let (network, length) = (&self.network, self.widest * TILE);
-        let (result, rest) = scratch.split_at_mut(length);
-        let (product, rest) = rest.split_at_mut(length);
-        let (input, packed) = rest.split_at_mut(length);
-        let mut memory = Memory { result, product, input, packed };
-        let outputs = network.arguments.outputs();
-        network.across(tile, self.dy, outputs, memory.result);
-        let spans = network.spans(tile);
+        let (network, isa) = (&self.network, self.network.isa);
+        let mut rest = scratch;
+        let mut take = |length: usize| {
+            let (part, more) = std::mem::take(&mut rest).split_at_mut(length);
+            rest = more;
+            part
+        };
+        let normalised = self.is_normalised().then(|| {
+            let length = network.arguments.inputs() * tile.stride;
+            let mut memory = Normalised { features: take(length), plain: take(length), inverse: take(tile.stride) };
+            self.normalise(tile, &mut memory);
+            memory
+        });
+        let length = self.widest * TILE;
+        let [result, sum, gate, input] = [0; 4].map(|_| take(length));
+        let mut memory = Memory { result, sum, gate, input, packed: rest };
+        network.across(tile, self.dy, network.arguments.outputs(), memory.result);
+        let spans = network.arguments.spans(tile.stride);
         for (index, layer) in network.layers().rev() {
             let size = layer.dense.outputs * tile.stride;
-            let span = &spans[index];
-            let slope = &states[span.slope.clone()];
-            let through = layer.arguments.has_slope();
-            if through {
-                vector::multiply(network.isa, &memory.result[..size], slope, &mut memory.product[..size]);
+            let Span { slope, gate, .. } = &spans[index];
+            if !slope.is_empty() {
+                vector::multiply(isa, &memory.result[..size], &states[slope.clone()], &mut memory.sum[..size]);
             }
-            let [first, second] = match index {
-                0 => self.outer_features(tile),
-                _ => {
-                    let count = layer.dense.inputs;
-                    let values = &states[spans[index - 1].result.clone()];
-                    let features = Features { values, stride: tile.stride, row_major: false, first: 0, count };
-                    [Some(features), None]
-                }
+            if !gate.is_empty() {
+                vector::multiply(isa, &memory.result[..size], &states[gate.clone()], &mut memory.gate[..size]);
+            }
+            let across = |values| {
+                let count = layer.dense.inputs;
+                [Some(Features { values, stride: tile.stride, row_major: false, first: 0, count }), None]
             };
-            for (dense, is_result) in [(&layer.dense, !through)].into_iter().chain(layer.projection.as_ref().map(|p| (p, true)))
-            {
-                let gradient: &[f32] = if is_result { memory.result } else { memory.product };
-                self.sums(tile, dense, [first, second], gradient, goes_on, sums, memory.packed);
+            let features = match (index, &normalised) {
+                (0, None) => self.outer_features(tile),
+                (0, Some(normalised)) => across(&*normalised.features),
+                _ => across(&states[spans[index - 1].result.clone()]),
+            };
+            let gradient: &[f32] = if slope.is_empty() { memory.result } else { memory.sum };
+            self.sums(tile, &layer.dense, features, gradient, goes_on, sums, memory.packed);
+            if let Some(branch) = &layer.branch {
+                let gradient: &[f32] = if gate.is_empty() { memory.result } else { memory.gate };
+                self.sums(tile, branch, features, gradient, goes_on, sums, memory.packed);
             }
             if index > 0 {
-                self.input_gradient(tile, layer, (0, layer.dense.inputs), through, &mut memory);
+                self.input_gradient(tile, layer, 0..layer.dense.inputs, &mut memory);
                 std::mem::swap(&mut memory.result, &mut memory.input);
-                continue;
+            } else {
+                self.outer_gradient(tile, layer, normalised.as_ref(), goes_on, sums, &mut inputs, &mut memory);
             }
-            let [dx, dc] = inputs;
-            let x = network.arguments.x as usize;
-            let (first, last) = (if self.wants(0) { 0 } else { x }, if dc.is_empty() { x } else { layer.dense.inputs });
-            if first >= last {
-                return;
-            }
-            self.input_gradient(tile, layer, (first, last), through, &mut memory);
-            for (operand, to, width, at) in [(0, dx, x, 0), (1, dc, network.arguments.c as usize, x)] {
-                if to.is_empty() {
-                    continue;
-                }
-                let Tile { count, stride, .. } = tile;
-                let from = &memory.input[(at - first) * stride..][..width * stride];
-                let add = self.adds(operand);
-                let transpose = Transpose { from, from_stride: stride, rows: width, columns: count, to, to_stride: width, add };
-                network.isa.run(transpose);
-            }
-            return;
         }
     }
+}
 
-    /// The inputs of the first layer.
+impl<'a> Walk<'a> {
+    /// The input of the first layer, as the forward pass had it.
+    fn normalise(&self, tile: Tile, memory: &mut Normalised) {
+        let Normalised { features, plain, inverse } = memory;
+        self.network.input(tile, plain, inverse);
+        features.copy_from_slice(plain);
+        self.network.isa.run(Gain { values: features, stride: tile.stride, gain: self.network.gain });
+    }
+
+    /// The inputs of the first layer as they lie in memory.
     fn outer_features(&self, tile: Tile) -> [Option<Features<'a>>; 2] {
         let Network { arguments, x, c, .. } = self.network;
         let (width, more) = (arguments.x as usize, arguments.c as usize);
@@ -187,10 +203,6 @@ impl<'a> Walk<'a> {
         packed: &mut [f32],
     ) {
         let (kernel, bias, isa) = (dense.operand, dense.operand + 1, self.network.isa);
-        let wants_bias = dense.bias.is_some() && self.wants(bias);
-        if !self.wants(kernel) && !wants_bias {
-            return;
-        }
         let begins = |operand: usize| goes_on >> operand & 1 == 0;
         let gradient = &gradient[..dense.outputs * tile.stride];
         if self.wants(kernel) {
@@ -198,7 +210,6 @@ impl<'a> Walk<'a> {
             let Ok(view) = View::new(gradient, tile.count, dense.outputs, 1, tile.stride) else { return };
             let panels = &mut packed[..packed_length(tile.count, dense.outputs)];
             matrix::pack(isa, view, panels);
-            let to = &mut sums[kernel];
             for Features { values, stride, row_major, first, count } in features.into_iter().flatten() {
                 isa.run(PackedProduct {
                     rows: count,
@@ -209,36 +220,34 @@ impl<'a> Walk<'a> {
                     a_transposed: row_major,
                     panels,
                     begin: if begins(kernel) { Begin::Zero } else { Begin::There },
-                    c: &mut to[first * dense.outputs..][..count * dense.outputs],
+                    c: &mut sums[kernel][first * dense.outputs..][..count * dense.outputs],
                 });
             }
         }
-        if wants_bias {
-            let to = &mut sums[bias];
-            if begins(bias) {
-                to.fill(0.0);
-            }
-            isa.run(Totals { gradient, stride: tile.stride, count: tile.count, to });
+        if dense.bias.is_some() && self.wants(bias) {
+            self.totals(tile, gradient, begins(bias), sums[bias]);
         }
     }
 
+    /// Adds up rows, from zero if it `begins`.
+    fn totals(&self, tile: Tile, values: &[f32], begins: bool, to: &mut [f32]) {
+        if begins {
+            to.fill(0.0);
+        }
+        self.network.isa.run(Totals { values, stride: tile.stride, count: tile.count, to });
+    }
+
     /// The gradient with respect to some features of a layer's input, into `memory.input`.
-    fn input_gradient(
-        &self,
-        tile: Tile,
-        layer: &Layer,
-        (first, last): (usize, usize),
-        through: bool,
-        memory: &mut Memory,
-    ) {
-        let (count, stride, isa) = (last - first, tile.stride, self.network.isa);
-        let to = &mut memory.input[..count * stride];
+    fn input_gradient(&self, tile: Tile, layer: &Layer, features: Range<usize>, memory: &mut Memory) {
+        let (stride, isa) = (tile.stride, self.network.isa);
+        let Memory { result, sum, gate, input, .. } = memory;
+        let to = &mut input[..features.len() * stride];
         let product = |dense: &Dense, gradient: &[f32], begin: BeginRows, c: &mut [f32]| {
             isa.run(AcrossProduct {
-                rows: count,
+                rows: features.len(),
                 depth: dense.outputs,
                 columns: stride,
-                a: &dense.kernel[first * dense.outputs..],
+                a: &dense.kernel[features.start * dense.outputs..],
                 a_stride: dense.outputs,
                 a_transposed: false,
                 b: gradient,
@@ -247,46 +256,59 @@ impl<'a> Walk<'a> {
             });
         };
         let begin = if layer.arguments.adds_input() {
-            to.copy_from_slice(&memory.result[first * stride..][..count * stride]);
+            to.copy_from_slice(&result[features.start * stride..features.end * stride]);
             BeginRows::There
         } else {
             BeginRows::Zero
         };
-        product(&layer.dense, if through { memory.product } else { memory.result }, begin, to);
-        if let Some(projection) = &layer.projection {
-            product(projection, memory.result, BeginRows::There, to);
+        product(&layer.dense, if layer.arguments.has_slope() { sum } else { result }, begin, to);
+        if let Some(branch) = &layer.branch {
+            product(branch, if layer.arguments.gates() { gate } else { result }, BeginRows::There, to);
         }
     }
-}
 
-/// Adds the sum of the first `count` numbers of each feature, `[features, stride]`, to its total: in as many partial sums as the
-/// portable vectors have lanes, so that all instruction sets add in the same order.
-struct Totals<'a> {
-    gradient: &'a [f32],
-    stride: usize,
-    count: usize,
-    to: &'a mut [f32],
-}
-
-impl lanes::Kernel for Totals<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
-        const PARTIAL: usize = 8;
-        let Totals { gradient, stride, count, to } = self;
-        for (total, feature) in to.iter_mut().zip(gradient.chunks_exact(stride)) {
-            let mut sums = [0.0f32; PARTIAL];
-            let whole = feature[..count].chunks_exact(PARTIAL);
-            for (sum, rest) in sums.iter_mut().zip(whole.remainder()) {
-                *sum = *rest;
+    /// From the first layer to the gradients of x, c and the gain, those that are wanted.
+    #[allow(clippy::too_many_arguments)]
+    fn outer_gradient(
+        &self,
+        tile: Tile,
+        layer: &Layer,
+        normalised: Option<&Normalised>,
+        goes_on: u32,
+        sums: &mut Sums,
+        [dx, dc]: &mut [&mut [f32]; 2],
+        memory: &mut Memory,
+    ) {
+        let (arguments, isa, Tile { count, stride, .. }) = (&self.network.arguments, self.network.isa, tile);
+        let (x, inputs, gain) = (arguments.x as usize, arguments.inputs(), arguments.gain());
+        let wants_gain = normalised.is_some() && self.wants(gain);
+        if dx.is_empty() && dc.is_empty() && !wants_gain {
+            return;
+        }
+        // A norm mixes all features.
+        let first = if dx.is_empty() && normalised.is_none() { x } else { 0 };
+        let last = if dc.is_empty() && normalised.is_none() { x } else { inputs };
+        self.input_gradient(tile, layer, first..last, memory);
+        if let Some(Normalised { plain, inverse, .. }) = normalised {
+            let length = inputs * stride;
+            let (gradient, products) = (&mut memory.input[..length], &mut memory.sum[..length]);
+            isa.run(norm::Backward { gradient, normalised: plain, inverse, gain: self.network.gain, stride, products });
+            if wants_gain {
+                self.totals(tile, &memory.sum[..length], goes_on >> gain & 1 == 0, sums[gain]);
             }
-            for values in whole {
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum += value;
-                }
+        }
+        for (operand, to, width, at) in [(0, dx, x, 0), (1, dc, arguments.c as usize, x)] {
+            if !to.is_empty() {
+                isa.run(Transpose {
+                    from: &memory.input[(at - first) * stride..][..width * stride],
+                    from_stride: stride,
+                    rows: width,
+                    columns: count,
+                    to,
+                    to_stride: width,
+                    add: self.adds(operand),
+                });
             }
-            let [a, b, c, d, e, f, g, h] = sums;
-            *total += ((a + e) + (c + g)) + ((b + f) + (d + h));
         }
     }
 }
@@ -300,9 +322,8 @@ const CHUNK: usize = 8192;
 /// sums are added in order.
 pub(super) fn backward(launch: &mut Launch) {
     let walk = Walk::new(launch);
-    let arguments = walk.network.arguments;
+    let (arguments, isa) = (walk.network.arguments, launch.isa);
     let (groups, each) = arguments.groups();
-    let isa = launch.isa;
     let mut outputs: Sums = std::array::from_fn(|operand| launch.output(operand));
     let dx = std::mem::take(&mut outputs[0]);
     let dc = if arguments.conditioned == 1 { std::mem::take(&mut outputs[1]) } else { &mut [] };

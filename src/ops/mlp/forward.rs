@@ -1,9 +1,9 @@
 //! A tile of rows through all layers.
 
-use std::ops::Range;
-
 use super::mask::Masked;
-use super::network::{Arguments, Layer, MOST_LAYERS, TILE, layers};
+use super::network::{Arguments, Dense, Layer, MOST_LAYERS, Span, TILE, layers};
+use super::norm::{Gain, Normalise};
+use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::matrix::{ACROSS, AcrossProduct, BeginRows, Transpose};
 use crate::device::cpu::scratch::with_scratch;
 use crate::device::cpu::{Isa, Launch, vector};
@@ -16,6 +16,8 @@ pub(super) struct Network<'a> {
     pub(super) layers: [Layer<'a>; MOST_LAYERS],
     pub(super) x: &'a [f32],
     pub(super) c: &'a [f32],
+    /// Empty without a norm.
+    pub(super) gain: &'a [f32],
 }
 
 /// Some rows.
@@ -27,26 +29,27 @@ pub(super) struct Tile {
     pub(super) stride: usize,
 }
 
-/// Where the states of a layer lie in the memory of a tile; empty where there are none.
-#[derive(Clone)]
-pub(super) struct Span {
-    /// The result, the next layer's input.
-    pub(super) result: Range<usize>,
-    /// The slopes.
-    pub(super) slope: Range<usize>,
-}
-
 impl<'a> Network<'a> {
     /// From a launch whose operands begin at an input.
     pub(super) fn new(launch: &Launch<'a>, first_operand: usize) -> Self {
         let arguments: Arguments = launch.arguments();
-        let c = if arguments.conditioned == 1 { launch.input(first_operand + 1) } else { &[] };
-        let layers = layers(&arguments, |operand| launch.input(first_operand + operand));
-        Network { isa: launch.isa, arguments, layers, x: launch.input(first_operand), c }
+        let operand = |number: usize| launch.input(first_operand + number);
+        Network {
+            isa: launch.isa,
+            arguments,
+            layers: layers(&arguments, operand),
+            x: operand(0),
+            c: if arguments.conditioned == 1 { operand(1) } else { &[] },
+            gain: if arguments.normalised == 1 { operand(arguments.gain()) } else { &[] },
+        }
     }
 
     pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = (usize, &Layer<'a>)> {
         self.layers[..self.arguments.layers().len()].iter().enumerate()
+    }
+
+    pub(super) fn widest(&self) -> usize {
+        self.layers().map(|(_, layer)| layer.dense.outputs).max().unwrap_or(0)
     }
 
     pub(super) fn tile(&self, index: usize) -> Tile {
@@ -57,39 +60,37 @@ impl<'a> Network<'a> {
 
     /// Numbers of working memory for [`Network::forward`].
     pub(super) fn scratch(&self) -> usize {
-        let widest = self.layers().map(|(_, layer)| layer.dense.outputs).max().unwrap_or(0);
-        (self.arguments.inputs() + 3 * widest) * TILE
-    }
-
-    /// Where the states of each layer lie, `[features, stride]` one after the other.
-    pub(super) fn spans(&self, tile: Tile) -> [Span; MOST_LAYERS] {
-        let (last, mut end) = (self.arguments.layers().len() - 1, 0);
-        std::array::from_fn(|index| {
-            let layer = &self.arguments.layers[index];
-            let mut take = |there: bool| {
-                let start = end;
-                end += if there { layer.outputs as usize * tile.stride } else { 0 };
-                start..end
-            };
-            Span { result: take(index < last), slope: take(index <= last && layer.has_slope()) }
-        })
+        (self.arguments.inputs() + 3 * self.widest() + 1) * TILE
     }
 
     /// The tile's rows of a matrix `[rows, width]` as `[width, stride]`, zero beyond the rows.
     pub(super) fn across(&self, tile: Tile, matrix: &[f32], width: usize, to: &mut [f32]) {
         let Tile { first, count, stride } = tile;
         let (from, to) = (&matrix[first * width..][..count * width], &mut to[..width * stride]);
-        self.isa.run(Transpose { from, from_stride: width, rows: count, columns: width, to, to_stride: stride, add: false });
+        self.isa.run(Transpose {
+            from,
+            from_stride: width,
+            rows: count,
+            columns: width,
+            to,
+            to_stride: stride,
+            add: false,
+        });
         if count < stride {
             to.chunks_exact_mut(stride).for_each(|feature| feature[count..].fill(0.0));
         }
     }
 
-    /// The first layer's input, `[inputs, stride]`.
-    fn input(&self, tile: Tile, to: &mut [f32]) {
+    /// x and c side by side, `[inputs, stride]`, divided by the norm if there is one (the gain is not applied); its inverse
+    /// for each row, `[stride]`.
+    pub(super) fn input(&self, tile: Tile, to: &mut [f32], inverse: &mut [f32]) {
         let (of_x, of_c) = to.split_at_mut(self.arguments.x as usize * tile.stride);
         self.across(tile, self.x, self.arguments.x as usize, of_x);
         self.across(tile, self.c, self.arguments.c as usize, of_c);
+        if !self.gain.is_empty() {
+            let (values, stride) = (&mut to[..self.arguments.inputs() * tile.stride], tile.stride);
+            self.isa.run(Normalise { values, stride, epsilon: self.arguments.epsilon, inverse });
+        }
     }
 
     /// All layers: fills the states (`None` when nobody reads them) and hands the result `[outputs, stride]` to `take`.
@@ -100,45 +101,52 @@ impl<'a> Network<'a> {
         scratch: &mut [f32],
         take: impl FnOnce(&[f32]),
     ) {
-        let widest = (scratch.len() / TILE - self.arguments.inputs()) / 3;
-        let (input, rest) = scratch.split_at_mut(self.arguments.inputs() * TILE);
+        let (widest, inputs) = (self.widest(), self.arguments.inputs());
+        let (input, rest) = scratch.split_at_mut(inputs * TILE);
+        let (inverse, rest) = rest.split_at_mut(TILE);
         let (spare, rest) = rest.split_at_mut(widest * TILE);
-        let (mut one, mut two) = rest.split_at_mut(widest * TILE);
-        self.input(tile, input);
+        let (mut one, rest) = rest.split_at_mut(widest * TILE);
+        let mut two = &mut rest[..widest * TILE];
+        self.input(tile, input, inverse);
+        if !self.gain.is_empty() {
+            self.isa.run(Gain { values: input, stride: tile.stride, gain: self.gain });
+        }
         let last = self.arguments.layers().len() - 1;
         let Some(states) = states else {
             for (index, layer) in self.layers() {
                 let input: &[f32] = if index == 0 { input } else { two };
-                self.layer(layer, tile, input, one, &mut [], spare);
+                self.layer(layer, tile, input, one, [&mut [], spare]);
                 std::mem::swap(&mut one, &mut two);
             }
             return take(two);
         };
-        let spans = self.spans(tile);
+        let spans = self.arguments.spans(tile.stride);
         for (index, layer) in self.layers() {
-            let Span { result, slope } = &spans[index];
+            let Span { result, slope, gate } = &spans[index];
             let (before, own) = states.split_at_mut(result.start);
-            let (own, slope) = own[..slope.end - result.start].split_at_mut(result.len());
+            let (own, rest) = own.split_at_mut(result.len());
+            let (slope, rest) = rest.split_at_mut(slope.len());
             let input: &[f32] = if index == 0 { input } else { &before[spans[index - 1].result.clone()] };
-            self.layer(layer, tile, input, if index == last { one } else { own }, slope, spare);
+            let branch = if gate.is_empty() { &mut *spare } else { &mut rest[..gate.len()] };
+            self.layer(layer, tile, input, if index == last { one } else { own }, [slope, branch]);
         }
         take(one);
     }
 
-    /// One layer: its result and, if there is room for it, the slope.
+    /// One layer: its result, the slope if there is room for it, and in the memory of the branch the derivative with respect to
+    /// the gate if it is one.
     fn layer(
         &self,
         layer: &Layer,
         tile: Tile,
         input: &[f32],
         result: &mut [f32],
-        slope: &mut [f32],
-        spare: &mut [f32],
+        [slope, branch]: [&mut [f32]; 2],
     ) {
         let (isa, stride) = (self.isa, tile.stride);
         let length = layer.dense.outputs * stride;
         let (result, input) = (&mut result[..length], &input[..layer.dense.inputs * stride]);
-        let product = |dense: &super::network::Dense, c: &mut [f32]| {
+        let product = |dense: &Dense, c: &mut [f32]| {
             isa.run(AcrossProduct {
                 rows: dense.outputs,
                 depth: dense.inputs,
@@ -164,10 +172,37 @@ impl<'a> Network<'a> {
         }
         if layer.arguments.adds_input() {
             vector::add_to(isa, input, result);
-        } else if let Some(projection) = &layer.projection {
-            let spare = &mut spare[..length];
-            product(projection, spare);
-            vector::add_to(isa, spare, result);
+        } else if let Some(dense) = &layer.branch {
+            let branch = &mut branch[..length];
+            product(dense, branch);
+            match layer.arguments.gates() {
+                true => isa.run(Gated { result, slope, gate: branch }),
+                false => vector::add_to(isa, branch, result),
+            }
+        }
+    }
+}
+
+/// Multiplies results and slopes by the gate, in whose place the derivative with respect to it, the result before, is left.
+struct Gated<'a> {
+    result: &'a mut [f32],
+    /// Empty when it is not needed.
+    slope: &'a mut [f32],
+    gate: &'a mut [f32],
+}
+
+impl lanes::Kernel for Gated<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let Gated { result, slope, gate } = self;
+        for (slope, gate) in slope.chunks_mut(L::WIDTH).zip(gate.chunks(L::WIDTH)) {
+            l.write(slope, l.mul(l.read(slope), l.read(gate)));
+        }
+        for (result, gate) in result.chunks_mut(L::WIDTH).zip(gate.chunks_mut(L::WIDTH)) {
+            let (before, factor) = (l.read(result), l.read(gate));
+            l.write(result, l.mul(before, factor));
+            l.write(gate, before);
         }
     }
 }
@@ -186,7 +221,15 @@ pub(super) fn forward(launch: &mut Launch) {
             let take = |result: &[f32]| {
                 let Tile { count, stride, .. } = tile;
                 let (from, to) = (&result[..outputs * stride], y);
-                isa.run(Transpose { from, from_stride: stride, rows: outputs, columns: count, to, to_stride: outputs, add: false });
+                isa.run(Transpose {
+                    from,
+                    from_stride: stride,
+                    rows: outputs,
+                    columns: count,
+                    to,
+                    to_stride: outputs,
+                    add: false,
+                });
             };
             network.forward(tile, keeps.then_some(kept), scratch, take);
         });

@@ -1,36 +1,40 @@
-//! A chain of dense layers in one operation: the perceptrons of couplings and of deep sets.
+//! A chain of dense layers in one operation: the perceptrons of couplings and sets, gated feed-forward networks, projections.
 //!
 //! ```text
-//! h₀ = [x; c]                                             (c is optional)
-//! hᵢ = skipᵢ(hᵢ₋₁) + mᵢ fᵢ(hᵢ₋₁ Wᵢ + bᵢ)                   y = h of the last layer
+//! h₀ = norm([x; c])                                         (norm and c are optional)
+//! aᵢ = mᵢ fᵢ(hᵢ₋₁ Wᵢ + bᵢ)
+//! hᵢ = aᵢ,  hᵢ₋₁ + aᵢ,  hᵢ₋₁ Pᵢ + pᵢ + aᵢ  or  (hᵢ₋₁ Pᵢ + pᵢ) aᵢ   by the layer's branch;  y = h of the last layer
 //! ```
 //!
-//! Shapes: `x` `[…, in]`, `c` `[…, in']` with as many rows, `Wᵢ` `[widthᵢ₋₁, widthᵢ]`, `bᵢ` `[widthᵢ]`, `y` `[…, width]`. A skip is
-//! nothing, the identity, or a dense layer of its own. `m` is the mask of dropout with its factor `1 / (1 − p)`: the decision
-//! about feature `j` of row `r` is the half word `j mod 8` of Philox 4×32 for the counter `[r, ⌊j/8⌋, 0, 4]`, so `p` counts in steps
-//! of 2⁻¹⁶. A dropped activation is 0 even if it was NaN.
+//! Shapes: `x` `[…, in]`, `c` `[…, in']` with as many rows, `W`, `P` `[widthᵢ₋₁, widthᵢ]`, biases `b`, `p` `[widthᵢ]`, `y` `[…, width]`. The norm is
+//! RMS normalisation, `h γ / √(mean(h²) + ε)` with the gain `γ` `[in + in']`. `m` is the mask of dropout with its factor `1 / (1 − p)`:
+//! the decision about feature `j` of row `r` is the half word `j mod 8` of Philox 4×32 for the counter `[r, ⌊j/8⌋, 0, 4]`, so `p` counts
+//! in steps of 2⁻¹⁶. A dropped activation is 0 even if it was NaN.
 //!
 //! A tile of rows goes through all layers, and in backward back through all, while it is in the second-level cache. Vectors
 //! hold one feature of several rows, so that weights are read where they lie: they change with every step, and packing them
 //! would be work for nothing. Every sum over a layer's inputs is one chain of fused multiply-adds in ascending order, starting
-//! from the bias: a row's result does not depend on other rows. Sums over rows (gradients of weights) are chains within a tile, added over
-//! the tiles of a group, then over groups, in ascending order; groups depend on the number of rows alone.
+//! from the bias: a row's result does not depend on other rows. Sums over rows (gradients of weights) are chains within a tile, go
+//! on over the tiles of a group, and are added over groups, in ascending order; groups depend on the number of rows alone.
 //!
-//! What backward needs of the way, `hᵢ` and the slopes `mᵢ f'ᵢ`, is kept as the extra when it fits the caches
-//! ([`MOST_KEPT`]) and computed again, tile by tile, otherwise; both give the same bits.
+//! What backward needs of the way, `hᵢ` and the slopes, is kept as the extra when it fits the caches ([`MOST_KEPT`]) and
+//! computed again, tile by tile, otherwise; both give the same bits.
 
 mod backward;
 mod cases;
 mod forward;
 mod mask;
 mod network;
+mod norm;
 mod reference;
+mod sums;
 
 use network::{Arguments, MOST_LAYERS};
 
 use crate::device::Kernel;
 use crate::error::{Error, Result};
 use crate::math::Function;
+use crate::ops::MOST_OPERANDS;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case};
 use crate::random::Key;
@@ -39,29 +43,34 @@ use crate::tensor::Tensor;
 /// What is kept for backward takes at most so many numbers; beyond, it is computed again.
 pub const MOST_KEPT: usize = 1 << 22;
 
-/// What a layer adds its result to.
+/// What a layer's input gives beside the dense layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skip {
+pub enum Branch {
     /// Nothing.
     None,
-    /// Its input.
+    /// Itself, added.
     Identity,
-    /// A linear map of its input, with or without bias.
+    /// A linear map of it, added.
     Projection {
-        /// Whether there is a bias.
+        /// Whether the map has a bias.
+        bias: bool,
+    },
+    /// A linear map of it, multiplied.
+    Gate {
+        /// Whether the map has a bias.
         bias: bool,
     },
 }
 
-/// A layer of a [`Mlp`]. Its operands follow each other: kernel, bias if there is one, those of the projection.
+/// A layer of a [`Mlp`]. Its operands follow each other: kernel, bias if there is one, kernel and bias of the branch.
 #[derive(Debug, Clone, Copy)]
 pub struct MlpLayer {
     /// The activation.
     pub activation: Function,
     /// Whether there is a bias.
     pub bias: bool,
-    /// What the result is added to.
-    pub skip: Skip,
+    /// What the input gives beside.
+    pub branch: Branch,
     /// The probability with which an activation is dropped, below 1, and the key of the decisions.
     pub dropout: Option<(f64, Key)>,
 }
@@ -69,12 +78,23 @@ pub struct MlpLayer {
 impl MlpLayer {
     /// Number of its operands.
     pub fn operands(&self) -> usize {
-        let skip = match self.skip {
-            Skip::Projection { bias } => 1 + usize::from(bias),
-            _ => 0,
+        let branch = match self.branch {
+            Branch::None | Branch::Identity => 0,
+            Branch::Projection { bias } | Branch::Gate { bias } => 1 + usize::from(bias),
         };
-        1 + usize::from(self.bias) + skip
+        1 + usize::from(self.bias) + branch
     }
+}
+
+/// What a chain of layers reads besides `x`, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MlpInput {
+    /// Whether a second operand `c` lies beside `x`.
+    pub conditioned: bool,
+    /// The `ε` of the norm, if there is one; its gain is the operand before those of the layers.
+    pub norm: Option<f64>,
+    /// Whether backward is to find what it needs; it can do without.
+    pub keep: bool,
 }
 
 /// The operation `mlp`.
@@ -84,7 +104,7 @@ static FORWARD: Kernel = Kernel { name: "mlp", cpu: forward::forward };
 static BACKWARD: Kernel = Kernel { name: "mlp_backward", cpu: backward::backward };
 static ROW: Row = Row {
     name: "mlp",
-    formula: "h_i = skip(h_{i-1}) + m f(h_{i-1} W_i + b_i), h_0 = [x; c], y = h_n",
+    formula: "h_i = branch(h_{i-1}) +* m f(h_{i-1} W_i + b_i), h_0 = norm([x; c]), y = h_n",
     keeps: Keeps { inputs: u32::MAX, products: 0b10 },
     kernels: &[&FORWARD, &BACKWARD],
 };
@@ -93,10 +113,9 @@ impl Mlp {
     /// Most layers of one operation; longer chains take several.
     pub const MOST_LAYERS: usize = MOST_LAYERS;
 
-    /// The attributes of up to [`Mlp::MOST_LAYERS`] layers. `conditioned` if there is a second operand `c`, `keep` if backward is
-    /// to find what it needs (it can do without).
-    pub fn attributes(layers: &[MlpLayer], conditioned: bool, keep: bool) -> Attributes {
-        Attributes::new(Arguments::describing(layers, conditioned, keep))
+    /// The attributes of up to [`Mlp::MOST_LAYERS`] layers.
+    pub fn attributes(input: MlpInput, layers: &[MlpLayer]) -> Attributes {
+        Attributes::new(Arguments::describing(input, layers))
     }
 }
 
@@ -118,7 +137,7 @@ impl Operation for Mlp {
 
     fn forward(&self, call: &Forward) -> Result<()> {
         let arguments = sized(call.attributes, call.inputs)?;
-        let mut inputs = [call.inputs[0].slice(); crate::ops::MOST_OPERANDS];
+        let mut inputs = [call.inputs[0].slice(); MOST_OPERANDS];
         inputs.iter_mut().zip(call.inputs).for_each(|(slot, input)| *slot = input.slice());
         let nothing = call.products[0].view(0, [0].into())?;
         let products = [call.products[0], call.products.get(1).copied().unwrap_or(&nothing)].map(Tensor::slice);
@@ -131,10 +150,10 @@ impl Operation for Mlp {
         let nothing = dy.view(0, [0].into())?;
         let kept = call.products.get(1).copied().unwrap_or(&nothing);
         let count = call.inputs.len();
-        let mut inputs = [dy.slice(); crate::ops::MOST_OPERANDS + 2];
+        let mut inputs = [dy.slice(); MOST_OPERANDS + 2];
         inputs[1] = kept.slice();
         inputs[2..].iter_mut().zip(call.inputs).for_each(|(slot, input)| *slot = input.slice());
-        let mut outputs = [nothing.slice(); crate::ops::MOST_OPERANDS];
+        let mut outputs = [nothing.slice(); MOST_OPERANDS];
         for (operand, output) in outputs[..count].iter_mut().enumerate() {
             if let Some(sink) = call.sink(operand) {
                 *output = sink.tensor.slice();

@@ -1,7 +1,7 @@
 //! The layers as plain arguments, and as slices of memory.
 
 use super::mask::Mask;
-use super::{MOST_KEPT, MlpLayer, Skip};
+use super::{Branch, MOST_KEPT, MlpInput, MlpLayer};
 use crate::device::cpu::matrix::ACROSS;
 use crate::math::Function;
 use crate::tensor::Shape;
@@ -15,20 +15,21 @@ const GROUP: usize = 192;
 /// Most groups, beyond which they grow.
 const MOST_GROUPS: usize = 16;
 
-const NO_SKIP: u32 = 0;
+const NO_BRANCH: u32 = 0;
 const IDENTITY: u32 = 1;
 const PROJECTION: u32 = 2;
+const GATE: u32 = 3;
 
 /// A layer as kernels read it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct LayerArguments {
     /// Index of the activation in [`Function::ALL`].
-    pub(super) function: u32,
+    function: u32,
     pub(super) bias: u32,
-    /// 0 for none, 1 for the identity, 2 for a projection.
-    pub(super) skip: u32,
-    pub(super) skip_bias: u32,
+    /// 0 for none, 1 for the identity, 2 for a projection, 3 for a gate.
+    branch: u32,
+    pub(super) branch_bias: u32,
     pub(super) mask: Mask,
     pub(super) outputs: u32,
 }
@@ -36,11 +37,14 @@ pub(super) struct LayerArguments {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Arguments {
-    pub(super) layers: [LayerArguments; MOST_LAYERS],
-    pub(super) count: u32,
+    layers: [LayerArguments; MOST_LAYERS],
+    count: u32,
     pub(super) conditioned: u32,
+    /// 1 when there is a norm, and its ε.
+    pub(super) normalised: u32,
+    pub(super) epsilon: f32,
     /// 1 when what backward needs is to be kept.
-    pub(super) keep: u32,
+    keep: u32,
     pub(super) rows: u32,
     /// Columns of x and of c.
     pub(super) x: u32,
@@ -51,26 +55,30 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn describing(layers: &[MlpLayer], conditioned: bool, keep: bool) -> Self {
+    pub(super) fn describing(input: MlpInput, layers: &[MlpLayer]) -> Self {
         let mut arguments: Arguments = bytemuck::Zeroable::zeroed();
         for (slot, layer) in arguments.layers.iter_mut().zip(layers) {
-            let (skip, skip_bias) = match layer.skip {
-                Skip::None => (NO_SKIP, false),
-                Skip::Identity => (IDENTITY, false),
-                Skip::Projection { bias } => (PROJECTION, bias),
+            let (branch, branch_bias) = match layer.branch {
+                Branch::None => (NO_BRANCH, false),
+                Branch::Identity => (IDENTITY, false),
+                Branch::Projection { bias } => (PROJECTION, bias),
+                Branch::Gate { bias } => (GATE, bias),
             };
             *slot = LayerArguments {
                 function: Function::ALL.iter().position(|&f| f == layer.activation).unwrap_or(0) as u32,
                 bias: u32::from(layer.bias),
-                skip,
-                skip_bias: u32::from(skip_bias),
+                branch,
+                branch_bias: u32::from(branch_bias),
                 mask: layer.dropout.map_or(Mask::NONE, |(probability, key)| Mask::new(probability, key)),
                 outputs: 0,
             };
         }
         // More layers than there are slots are refused with the sizes.
         arguments.count = layers.len() as u32;
-        (arguments.conditioned, arguments.keep) = (u32::from(conditioned), u32::from(keep));
+        arguments.conditioned = u32::from(input.conditioned);
+        arguments.normalised = u32::from(input.norm.is_some());
+        arguments.epsilon = input.norm.unwrap_or(0.0) as f32;
+        arguments.keep = u32::from(input.keep);
         arguments
     }
 
@@ -92,15 +100,18 @@ impl Arguments {
             }
             self.c = c.last() as u32;
         }
-        let mut width = (self.x + self.c) as usize;
+        let fits = |what: &str, shape: Shape, axes: &[usize]| match shape.axes() == axes {
+            true => Ok(()),
+            false => Err(format!("a {what} of shape {shape}; expected {axes:?}")),
+        };
+        let mut width = self.inputs();
+        if self.normalised == 1 {
+            fits("gain", next("gain")?, &[width])?;
+        }
         for index in 0..self.count as usize {
             let layer = &mut self.layers[index];
             let kernel = next("kernel")?;
             let outputs = kernel.last();
-            let fits = |what: &str, shape: Shape, axes: &[usize]| match shape.axes() == axes {
-                true => Ok(()),
-                false => Err(format!("layer {index}: a {what} of shape {shape}; expected {axes:?}")),
-            };
             fits("kernel", kernel, &[width, outputs])?;
             layer.outputs = outputs as u32;
             if layer.bias == 1 {
@@ -109,10 +120,10 @@ impl Arguments {
             if layer.adds_input() && outputs != width {
                 return Err(format!("layer {index} adds its {width} inputs to {outputs} outputs; use a projection"));
             }
-            if layer.projects() {
-                fits("projection", next("projection")?, &[width, outputs])?;
-                if layer.skip_bias == 1 {
-                    fits("bias of the projection", next("bias of the projection")?, &[outputs])?;
+            if layer.has_branch() {
+                fits("kernel of a branch", next("kernel of a branch")?, &[width, outputs])?;
+                if layer.branch_bias == 1 {
+                    fits("bias of a branch", next("bias of a branch")?, &[outputs])?;
                 }
             }
             width = outputs;
@@ -137,11 +148,28 @@ impl Arguments {
         (self.x + self.c) as usize
     }
 
-    /// Features of a row that backward reads: the results of all layers but the last one, and the slopes of those that have some.
+    /// Number of the gain among the operands; the layers' operands follow.
+    pub(super) fn gain(&self) -> usize {
+        1 + self.conditioned as usize
+    }
+
+    /// Features of a row that backward reads: see [`Span`].
     pub(super) fn states(&self) -> usize {
-        let layers = self.layers();
-        let results: usize = layers[..layers.len() - 1].iter().map(|layer| layer.outputs as usize).sum();
-        results + layers.iter().filter(|layer| layer.has_slope()).map(|layer| layer.outputs as usize).sum::<usize>()
+        self.spans(1).last().map_or(0, |span| span.gate.end)
+    }
+
+    /// Where the states of each layer lie in a tile whose features have `stride` numbers.
+    pub(super) fn spans(&self, stride: usize) -> [Span; MOST_LAYERS] {
+        let (count, mut end) = (self.layers().len(), 0);
+        std::array::from_fn(|index| {
+            let layer = &self.layers[index];
+            let mut take = |there: bool| {
+                let start = end;
+                end += if there && index < count { layer.outputs as usize * stride } else { 0 };
+                start..end
+            };
+            Span { result: take(index + 1 < count), slope: take(layer.has_slope()), gate: take(layer.gates()) }
+        })
     }
 
     /// Numbers that are kept for backward, 0 if it is to compute them again.
@@ -164,6 +192,17 @@ impl Arguments {
     }
 }
 
+/// Where the states of a layer lie in the memory of a tile, `[outputs, stride]` each; empty where there are none.
+#[derive(Clone)]
+pub(super) struct Span {
+    /// The result, the next layer's input.
+    pub(super) result: std::ops::Range<usize>,
+    /// The derivative of the result with respect to the sum in the activation.
+    pub(super) slope: std::ops::Range<usize>,
+    /// The derivative with respect to the gate.
+    pub(super) gate: std::ops::Range<usize>,
+}
+
 impl LayerArguments {
     pub(super) fn function(&self) -> Function {
         Function::ALL.get(self.function as usize).copied().unwrap_or(Function::Linear)
@@ -171,26 +210,30 @@ impl LayerArguments {
 
     /// Whether backward multiplies by slopes.
     pub(super) fn has_slope(&self) -> bool {
-        self.function() != Function::Linear || self.mask.is_active()
-    }
-
-    pub(super) fn projects(&self) -> bool {
-        self.skip == PROJECTION
+        self.function() != Function::Linear || self.mask.is_active() || self.gates()
     }
 
     pub(super) fn adds_input(&self) -> bool {
-        self.skip == IDENTITY
+        self.branch == IDENTITY
+    }
+
+    pub(super) fn gates(&self) -> bool {
+        self.branch == GATE
+    }
+
+    pub(super) fn has_branch(&self) -> bool {
+        self.branch == PROJECTION || self.branch == GATE
     }
 }
 
-/// A dense layer's operands, and their numbers among all operands.
+/// A dense layer's operands.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Dense<'a> {
     pub(super) kernel: &'a [f32],
     pub(super) bias: Option<&'a [f32]>,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
-    /// The kernel's number; the bias follows.
+    /// The kernel's number among the operands; the bias follows.
     pub(super) operand: usize,
 }
 
@@ -199,15 +242,12 @@ pub(super) struct Dense<'a> {
 pub(super) struct Layer<'a> {
     pub(super) arguments: LayerArguments,
     pub(super) dense: Dense<'a>,
-    pub(super) projection: Option<Dense<'a>>,
+    pub(super) branch: Option<Dense<'a>>,
 }
 
 /// All layers; `operand` gives the memory of an operand by number.
-pub(super) fn layers<'a>(
-    arguments: &Arguments,
-    operand: impl Fn(usize) -> &'a [f32],
-) -> [Layer<'a>; MOST_LAYERS] {
-    let (mut inputs, mut at) = (arguments.inputs(), 1 + arguments.conditioned as usize);
+pub(super) fn layers<'a>(arguments: &Arguments, operand: impl Fn(usize) -> &'a [f32]) -> [Layer<'a>; MOST_LAYERS] {
+    let (mut inputs, mut at) = (arguments.inputs(), arguments.gain() + arguments.normalised as usize);
     let mut layers = [Layer::default(); MOST_LAYERS];
     for (slot, layer) in layers.iter_mut().zip(arguments.layers()) {
         let outputs = layer.outputs as usize;
@@ -218,8 +258,8 @@ pub(super) fn layers<'a>(
             Dense { kernel: operand(kernel), bias, inputs, outputs, operand: kernel }
         };
         let own = dense(layer.bias);
-        let projection = layer.projects().then(|| dense(layer.skip_bias));
-        *slot = Layer { arguments: *layer, dense: own, projection };
+        let branch = layer.has_branch().then(|| dense(layer.branch_bias));
+        *slot = Layer { arguments: *layer, dense: own, branch };
         inputs = outputs;
     }
     layers

@@ -22,25 +22,29 @@ pub(super) fn reference(inputs: &[Array64], arguments: Arguments) -> Vec<Array64
         if arguments.conditioned == 1 {
             h.extend(inputs[1].row(row));
         }
-        let mut operand = 1 + arguments.conditioned as usize;
+        let mut operand = arguments.gain();
+        if arguments.normalised == 1 {
+            let mean = h.iter().map(|h| h * h).sum::<f64>() / h.len() as f64;
+            let root = (mean + f64::from(arguments.epsilon)).sqrt();
+            h.iter_mut().zip(&inputs[operand].values).for_each(|(h, gain)| *h *= gain / root);
+            operand += 1;
+        }
         for layer in arguments.layers() {
-            let LayerArguments { bias, skip_bias, mask, .. } = *layer;
-            let a = dense(&h, inputs, operand, bias);
+            let LayerArguments { bias, branch_bias, mask, .. } = *layer;
+            let activate = |(feature, a)| match mask.factor(row, feature) {
+                0.0 => 0.0,
+                factor => layer.function().value(a) * factor,
+            };
+            let sums = dense(&h, inputs, operand, bias);
+            let mut next: Vec<f64> = sums.into_iter().enumerate().map(activate).collect();
             operand += 1 + bias as usize;
-            let mut next: Vec<f64> = a
-                .iter()
-                .enumerate()
-                .map(|(feature, &a)| match mask.factor(row, feature) {
-                    0.0 => 0.0,
-                    factor => layer.function().value(a) * factor,
-                })
-                .collect();
             if layer.adds_input() {
                 next.iter_mut().zip(&h).for_each(|(next, h)| *next += h);
-            } else if layer.projects() {
-                let skip = dense(&h, inputs, operand, skip_bias);
-                operand += 1 + skip_bias as usize;
-                next.iter_mut().zip(skip).for_each(|(next, skip)| *next += skip);
+            } else if layer.has_branch() {
+                let branch = dense(&h, inputs, operand, branch_bias);
+                operand += 1 + branch_bias as usize;
+                let join = |next: &mut f64, branch: f64| if layer.gates() { *next *= branch } else { *next += branch };
+                next.iter_mut().zip(branch).for_each(|(next, branch)| join(next, branch));
             }
             h = next;
         }
