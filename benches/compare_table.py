@@ -135,6 +135,8 @@ def table(rows):
     """The Markdown text: origin of the rows, a table and a mean for each number of threads, failures."""
     entries = merge(with_steps(rows))
     ours = [entry for entry in entries if entry.row["peer"] == OURS and entry.row["workload"] != "ceiling"]
+    phases = list(dict.fromkeys(entry.row["phase"] for entry in ours))
+    ours.sort(key=lambda e: (e.row["workload"], phases.index(e.row["phase"]), dropout(e.row), e.row.get("batch") or 0))
     if not ours:
         raise BadRows("there is no row of ferroflow to compare; measure it, or add a file with its rows")
     out = ["# ferroflow beside its peers", "", *origin(rows), ""]

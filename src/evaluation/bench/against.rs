@@ -41,7 +41,7 @@ fn comparable(ours: &Row, theirs: &Row) -> bool {
         && ours.phase == theirs.phase
         && ours.threads == theirs.threads
         && (ours.batch == theirs.batch || ours.workload == "W7")
-        && ours.steps.zip(theirs.steps).is_none_or(|(ours, theirs)| ours == theirs);
+        && ours.steps == theirs.steps;
     let without = WITHOUT_DROPOUT.contains(&theirs.peer.as_str());
     same && match ours.variant.as_deref() {
         Some("dropout") => !without,

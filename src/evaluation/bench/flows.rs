@@ -46,6 +46,16 @@ impl Kind {
     }
 }
 
+/// Floating point operations of a flow's matrix products per row, which are all that the definition counts.
+pub(super) fn flops(config: &CouplingFlow, dimension: usize, condition: usize) -> usize {
+    let first = dimension / 2;
+    let subnet = |known: usize, changed: usize| {
+        let widths = config.subnet.widths.iter().copied().chain([changed * config.transform.parameters()]);
+        widths.fold((0, known + condition), |(sum, width), next| (sum + width * next, next)).0
+    };
+    2 * config.depth * (subnet(first, dimension - first) + subnet(dimension - first, first))
+}
+
 /// Standard normal numbers.
 pub(super) fn normal(count: usize, key: Key) -> Vec<f32> {
     let mut stream = key.stream();
@@ -90,7 +100,7 @@ pub(super) fn run(kind: Kind, options: &BenchOptions, take: &mut dyn FnMut(Row) 
     let devices = options.devices()?;
     let config = CouplingFlow { transform: kind.transform(), ..CouplingFlow::default() };
     let sides: Vec<Side> = devices.iter().map(|device| Side::new(&config, device)).collect::<Result<_>>()?;
-    let (flops, params) = (sides[0].flow.flops(), sides[0].flow.parameter_count());
+    let (flops, params) = (flops(&config, DIMENSION, CONDITION), sides[0].flow.parameter_count());
     let subject = |phase, batch, variant, flops, bytes| {
         let (device, workload) = (&devices[0], kind.name());
         Subject { device, workload, phase, batch, variant, params, flops, bytes }

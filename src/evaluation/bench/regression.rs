@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::BenchOptions;
 use super::clock::{Clock, Times, Work};
+use super::flows::flops;
 use super::row::{Row, Subject};
 use super::traffic::Traffic;
 use crate::approximators::{Trainable, Variable};
@@ -56,11 +57,12 @@ struct Costs {
 impl Costs {
     fn of(workflow: &BasicWorkflow) -> Result<Self> {
         let built = workflow.approximator()?;
+        let network = built.inference_network();
         let (smallest, largest) = (simulator().smallest as usize, simulator().largest as usize);
         let summary = |elements| built.summary_network().map_or(0, |network| network.flops(elements));
         Ok(Costs {
             params: built.parameters().layout().trainable_count(),
-            flow: built.inference_network().flops(),
+            flow: flops(&CouplingFlow::default(), network.dimension(), network.condition_dimension()),
             summary: (smallest..=largest).map(summary).collect(),
         })
     }

@@ -10,7 +10,7 @@ use super::against::seconds;
 /// multiply-adds is left out: its work grows with the threads.
 pub fn speedups(rows: &[Row], threads: &[usize]) -> String {
     let mut table = String::from(
-        "| workload | phase | batch | variant | threads | wall | wall | ratio | ratio of medians |\n\
+        "| workload | phase | batch | variant | threads | wall, first | wall, other | ratio | ratio of medians |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
     let Some((&base, others)) = threads.split_first() else { return table };
