@@ -1,5 +1,6 @@
 //! Packing of weights into the panels that the matrix product reads, on one thread: 10⁹ bytes per second, read and written
-//! (fastest of 41 interleaved repeats), against a copy of the same bytes in the same run.
+//! (fastest of 41 interleaved repeats), against a copy of the same bytes in the same run. The weights count; the zeros that
+//! fill a narrow panel do not.
 //!
 //! `cargo bench --bench packing`
 
