@@ -17,6 +17,13 @@ pub struct Times {
     pub cpu: Vec<f64>,
 }
 
+impl Times {
+    /// Of a single call.
+    pub(super) fn once((wall, cpu): (f64, f64)) -> Self {
+        Times { first: wall, wall: vec![wall], cpu: vec![cpu] }
+    }
+}
+
 /// Wall and CPU time since it was started.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -37,32 +44,65 @@ impl Clock {
 }
 
 /// Seconds of CPU time that this process has used since it began.
-pub(super) fn process_seconds() -> f64 {
+pub fn process_seconds() -> f64 {
     ProcessTime::now().as_duration().max(Duration::ZERO).as_secs_f64()
 }
 
 const LEAST: usize = 5;
 const MOST: usize = 300;
 
-/// Calls `work` a few times to warm up, then 5 to 300 times, as the budget of CPU seconds allows.
-pub(super) fn measure(budget: f64, work: &mut dyn FnMut() -> Result<()>) -> Result<Times> {
-    let once = |work: &mut dyn FnMut() -> Result<()>| -> Result<(f64, f64)> {
+/// What is repeated.
+pub(super) type Work<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
+
+/// Calls each work a few times to warm up, then all of them in turns, 5 to 300 times each, as the budget of seconds for the
+/// slowest allows.
+pub(super) fn measure(budget: f64, works: &mut [Work]) -> Result<Vec<Times>> {
+    let once = |work: &mut Work| -> Result<(f64, f64)> {
         let clock = Clock::start();
         work()?;
         Ok(clock.seconds())
     };
-    let (first, _) = once(work)?;
-    let (mut times, second) = (Times { first, wall: Vec::new(), cpu: Vec::new() }, once(work)?);
-    let estimate = if second.0 < 0.02 { once(work)?.0.min(second.0) } else { second.0 };
-    let repeats = match estimate {
+    let (mut all, mut longest) = (Vec::new(), 0.0_f64);
+    for work in works.iter_mut() {
+        let (first, _) = once(work)?;
+        let second = once(work)?.0;
+        let estimate = if second < 0.02 { once(work)?.0.min(second) } else { second };
+        all.push(Times { first, wall: Vec::new(), cpu: Vec::new() });
+        longest = longest.max(estimate);
+    }
+    let repeats = match longest {
         long if long > 4.0 => 1,
         long if long > 1.0 => 2,
         short => ((budget / short.max(1e-7)) as usize).clamp(LEAST, MOST),
     };
     for _ in 0..repeats {
-        let (wall, cpu) = once(work)?;
-        times.wall.push(wall);
-        times.cpu.push(cpu);
+        for (work, times) in works.iter_mut().zip(&mut all) {
+            let (wall, cpu) = once(work)?;
+            times.wall.push(wall);
+            times.cpu.push(cpu);
+        }
     }
-    Ok(times)
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn works_take_turns_after_their_warm_up() {
+        let calls = RefCell::new(Vec::new());
+        let work = |name: char| -> Work {
+            let calls = &calls;
+            Box::new(move || {
+                calls.borrow_mut().push(name);
+                Ok(())
+            })
+        };
+        let times = measure(1e-9, &mut [work('a'), work('b')]).unwrap();
+        assert_eq!(calls.borrow().iter().collect::<String>(), format!("aaabbb{}", "ab".repeat(LEAST)));
+        assert!(times.iter().all(|times| times.wall.len() == LEAST && times.cpu.len() == LEAST));
+    }
 }

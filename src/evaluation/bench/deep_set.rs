@@ -1,16 +1,18 @@
 //! W3: a deep set on sets of 100 elements with 2 features.
 
 use super::BenchOptions;
-use super::clock::measure;
+use super::clock::Work;
 use super::flows::normal;
 use super::row::{Row, Subject};
+use super::traffic::Traffic;
 use crate::autodiff::Tape;
+use crate::device::Device;
 use crate::error::Result;
 use crate::networks::DeepSet;
-use crate::networks::summary::{SummaryInput, SummaryNetwork};
+use crate::networks::summary::{BuiltSummaryNetwork, SummaryInput, SummaryNetwork};
 use crate::nn::Pass;
 use crate::optim::{Clipping, Optimizer, Schedule};
-use crate::parameters::Builder;
+use crate::parameters::{Builder, Parameters};
 use crate::random::Key;
 use crate::tensor::Tensor;
 
@@ -18,61 +20,87 @@ const ELEMENTS: usize = 100;
 const FEATURES: usize = 2;
 const SUMMARIES: usize = 64;
 
+/// The network and a batch of sets on one device.
+struct Side {
+    network: Box<dyn BuiltSummaryNetwork>,
+    parameters: Parameters,
+    elements: Tensor,
+    offsets: Tensor,
+}
+
+impl Side {
+    fn new(device: &Device, batch: usize) -> Result<Self> {
+        let config = DeepSet { summary_dim: SUMMARIES, ..DeepSet::default() };
+        let builder = Builder::new();
+        let network = SummaryNetwork::build(&config, &builder, FEATURES)?;
+        let values = normal(batch * ELEMENTS * FEATURES, Key::new(3));
+        Ok(Side {
+            network,
+            parameters: builder.finish(device, Key::new(2))?,
+            elements: Tensor::from_values(device, [batch * ELEMENTS, FEATURES], &values)?,
+            offsets: Tensor::indices_from(device, batch + 1, |set| (set * ELEMENTS) as u32)?,
+        })
+    }
+
+    fn input<'t>(&self, tape: &'t Tape) -> SummaryInput<'t> {
+        SummaryInput { elements: tape.constant(self.elements.clone()), offsets: tape.constant(self.offsets.clone()) }
+    }
+
+    fn forward(self, device: &Device) -> Work<'static> {
+        let mut tape = Tape::new(device);
+        Box::new(move || {
+            tape.clear();
+            let pass = Pass::inference(&tape, &self.parameters);
+            self.network.forward(&pass, self.input(&tape)).value()?.values().map(drop)
+        })
+    }
+
+    /// A training step by Adam on the mean squared error to a fixed target.
+    fn training(mut self, device: &Device, batch: usize) -> Result<Work<'static>> {
+        let target = Tensor::from_values(device, [batch, SUMMARIES], &normal(batch * SUMMARIES, Key::new(4)))?;
+        let optimizer = Optimizer { clipping: Clipping::None, ..Optimizer::default() };
+        let mut adam = optimizer.build(Schedule::Constant { rate: 5e-4 }, &self.parameters)?;
+        let mut tape = Tape::new(device);
+        let mut step = 0;
+        Ok(Box::new(move || {
+            step += 1;
+            tape.clear();
+            let gradients = {
+                let pass = Pass::training(&tape, &self.parameters, Key::new(6).at(step));
+                let error = self.network.forward(&pass, self.input(&tape)) - tape.constant(target.clone());
+                pass.gradients((error * error).mean())?
+            };
+            adam.step(&mut self.parameters, &gradients).map(drop)
+        }))
+    }
+}
+
 pub(super) fn run(options: &BenchOptions, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-    let device = options.device()?;
-    let config = DeepSet { summary_dim: SUMMARIES, ..DeepSet::default() };
-    let builder = Builder::new();
-    let network = SummaryNetwork::build(&config, &builder, FEATURES)?;
-    let params = builder.trainable_count();
-    let mut parameters = builder.finish(&device, Key::new(2))?;
-    let flops = network.flops(ELEMENTS);
-    let subject = |phase, batch, variant, flops| Subject {
-        device: &device,
+    let devices = options.devices()?;
+    let one = Side::new(&devices[0], 1)?;
+    let (flops, params) = (one.network.flops(ELEMENTS), one.parameters.layout().trainable_count());
+    let subject = |phase, batch, variant, flops, bytes| Subject {
+        device: &devices[0],
         workload: "W3",
-        threads: options.threads,
         phase,
         batch,
         variant,
         params,
         flops,
+        bytes,
     };
-    let sets = |batch: usize| -> Result<(Tensor, Tensor)> {
-        let values = normal(batch * ELEMENTS * FEATURES, Key::new(3));
-        let elements = Tensor::from_values(&device, [batch * ELEMENTS, FEATURES], &values)?;
-        Ok((elements, Tensor::indices_from(&device, batch + 1, |set| (set * ELEMENTS) as u32)?))
-    };
+    let sets = |batch: usize| batch * ELEMENTS * FEATURES;
     for batch in [32, 1024].into_iter().filter(|&batch| options.wants("deepset-forward", batch)) {
-        let (elements, offsets) = sets(batch)?;
-        let mut tape = Tape::new(&device);
-        let times = measure(options.budget, &mut || {
-            tape.clear();
-            let pass = Pass::inference(&tape, &parameters);
-            let input =
-                SummaryInput { elements: tape.constant(elements.clone()), offsets: tape.constant(offsets.clone()) };
-            network.forward(&pass, input).value()?.values().map(drop)
-        })?;
-        take(Row::new(&subject("deepset-forward", batch, "default", flops * batch), &times))?;
+        let work = |device| Side::new(device, batch).map(|side| side.forward(device));
+        let works = devices.iter().map(work).collect::<Result<_>>()?;
+        let bytes = Traffic { weights: params, inputs: sets(batch), outputs: batch * SUMMARIES }.forward();
+        options.measure(&subject("deepset-forward", batch, "default", flops * batch, bytes), works, take)?;
     }
     for batch in [32, 1024].into_iter().filter(|&batch| options.wants("deepset-train_step", batch)) {
-        let (elements, offsets) = sets(batch)?;
-        let target = Tensor::from_values(&device, [batch, SUMMARIES], &normal(batch * SUMMARIES, Key::new(4)))?;
-        let optimizer = Optimizer { clipping: Clipping::None, ..Optimizer::default() };
-        let mut adam = optimizer.build(Schedule::Constant { rate: 5e-4 }, &parameters)?;
-        let mut tape = Tape::new(&device);
-        let mut step = 0;
-        let times = measure(options.budget, &mut || {
-            step += 1;
-            tape.clear();
-            let gradients = {
-                let pass = Pass::training(&tape, &parameters, Key::new(6).at(step));
-                let input =
-                    SummaryInput { elements: tape.constant(elements.clone()), offsets: tape.constant(offsets.clone()) };
-                let error = network.forward(&pass, input) - tape.constant(target.clone());
-                pass.gradients((error * error).mean())?
-            };
-            adam.step(&mut parameters, &gradients).map(drop)
-        })?;
-        take(Row::new(&subject("deepset-train_step", batch, "dropout", 3 * flops * batch), &times))?;
+        let work = |device| Side::new(device, batch)?.training(device, batch);
+        let works = devices.iter().map(work).collect::<Result<_>>()?;
+        let bytes = Traffic { weights: params, inputs: sets(batch) + batch * SUMMARIES, outputs: 1 }.training();
+        options.measure(&subject("deepset-train_step", batch, "dropout", 3 * flops * batch, bytes), works, take)?;
     }
     Ok(())
 }

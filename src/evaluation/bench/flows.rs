@@ -3,16 +3,18 @@
 use rand_distr::{Distribution, StandardNormal};
 
 use super::BenchOptions;
-use super::clock::measure;
+use super::clock::Work;
 use super::row::{Row, Subject};
+use super::traffic::Traffic;
 use crate::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix, Trainable};
 use crate::bijections::{Spline, Transform};
 use crate::codecs::Array;
 use crate::device::Device;
 use crate::error::Result;
 use crate::networks::CouplingFlow;
-use crate::networks::inference::{BuiltInferenceNetwork, Conditional};
+use crate::networks::inference::{BuiltCouplingFlow, BuiltInferenceNetwork, Conditional};
 use crate::nn::Mlp;
+use crate::ops::fused_flow::FusedFlow;
 use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::parameters::{Builder, Parameters};
 use crate::random::Key;
@@ -42,14 +44,16 @@ impl Kind {
             Kind::Spline => Spline::default().into(),
         }
     }
+}
 
-    /// Floating point operations of the products per row.
-    fn flops(self, config: &CouplingFlow) -> usize {
-        let half = DIMENSION / 2;
-        let widths = config.subnet.widths.iter().copied().chain([half * self.transform().parameters()]);
-        let (products, _) = widths.fold((0, half + CONDITION), |(sum, width), next| (sum + width * next, next));
-        2 * products * 2 * config.depth
-    }
+/// Floating point operations of a flow's matrix products per row, which are all that the definition counts.
+pub(super) fn flops(config: &CouplingFlow, dimension: usize, condition: usize) -> usize {
+    let first = dimension / 2;
+    let subnet = |known: usize, changed: usize| {
+        let widths = config.subnet.widths.iter().copied().chain([changed * config.transform.parameters()]);
+        widths.fold((0, known + condition), |(sum, width), next| (sum + width * next, next)).0
+    };
+    2 * config.depth * (subnet(first, dimension - first) + subnet(dimension - first, first))
 }
 
 /// Standard normal numbers.
@@ -70,52 +74,72 @@ fn disturb_projectors(parameters: &mut Parameters) -> Result<()> {
     Ok(())
 }
 
+/// The flow on one number of threads.
+struct Side {
+    flow: BuiltCouplingFlow,
+    parameters: Parameters,
+    fused: Option<FusedFlow>,
+}
+
+impl Side {
+    fn new(config: &CouplingFlow, device: &Device) -> Result<Self> {
+        let builder = Builder::new();
+        let flow = config.build(&builder, DIMENSION, CONDITION, Key::new(1))?;
+        let mut parameters = builder.finish(device, Key::new(2))?;
+        disturb_projectors(&mut parameters)?;
+        let fused = BuiltInferenceNetwork::fuse(&flow, &parameters)?;
+        Ok(Side { flow, parameters, fused })
+    }
+
+    fn given(&self, condition: &[f32], datasets: usize) -> Result<Conditional<'_>> {
+        Conditional::prepared(&self.flow, &self.parameters, self.fused.clone(), condition.to_vec(), datasets)
+    }
+}
+
 pub(super) fn run(kind: Kind, options: &BenchOptions, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-    let device = options.device()?;
+    let devices = options.devices()?;
     let config = CouplingFlow { transform: kind.transform(), ..CouplingFlow::default() };
-    let builder = Builder::new();
-    let flow = config.build(&builder, DIMENSION, CONDITION, Key::new(1))?;
-    let mut parameters = builder.finish(&device, Key::new(2))?;
-    disturb_projectors(&mut parameters)?;
-    let params = flow.parameter_count();
-    let subject = |phase, batch, variant, flops| Subject {
-        device: &device,
-        workload: kind.name(),
-        threads: options.threads,
-        phase,
-        batch,
-        variant,
-        params,
-        flops,
+    let sides: Vec<Side> = devices.iter().map(|device| Side::new(&config, device)).collect::<Result<_>>()?;
+    let (flops, params) = (flops(&config, DIMENSION, CONDITION), sides[0].flow.parameter_count());
+    let subject = |phase, batch, variant, flops, bytes| {
+        let (device, workload) = (&devices[0], kind.name());
+        Subject { device, workload, phase, batch, variant, params, flops, bytes }
     };
-    let flops = kind.flops(&config);
-    let fused = BuiltInferenceNetwork::fuse(&flow, &parameters)?;
     for batch in [1, 64, 1024, 16384].into_iter().filter(|&batch| options.wants("log_prob", batch)) {
         let condition = normal(batch * CONDITION, Key::new(3));
         let x = normal(batch * DIMENSION, Key::new(4));
-        let conditional = Conditional::prepared(&flow, &parameters, fused.clone(), condition, batch)?;
-        let times = measure(options.budget, &mut || conditional.log_prob(&x).map(drop))?;
-        take(Row::new(&subject("log_prob", batch, "default", flops * batch), &times))?;
+        let work = |side| -> Result<Work> {
+            let (conditional, x) = (Side::given(side, &condition, batch)?, &x);
+            Ok(Box::new(move || conditional.log_prob(x).map(drop)))
+        };
+        let works = sides.iter().map(work).collect::<Result<_>>()?;
+        let bytes = Traffic { weights: params, inputs: condition.len() + x.len(), outputs: batch }.forward();
+        options.measure(&subject("log_prob", batch, "default", flops * batch, bytes), works, take)?;
     }
     for draws in [1, 1000, 100_000].into_iter().filter(|&draws| options.wants("sample", draws)) {
         let condition = normal(CONDITION, Key::new(3));
-        let conditional = Conditional::prepared(&flow, &parameters, fused.clone(), condition, 1)?;
-        let times = measure(options.budget, &mut || conditional.sample(Key::new(5), 0, draws).map(drop))?;
-        take(Row::new(&subject("sample", draws, "default", flops * draws), &times))?;
+        let work = |side| -> Result<Work> {
+            let conditional = Side::given(side, &condition, 1)?;
+            Ok(Box::new(move || conditional.sample(Key::new(5), 0, draws).map(drop)))
+        };
+        let works = sides.iter().map(work).collect::<Result<_>>()?;
+        let bytes = Traffic { weights: params, inputs: CONDITION, outputs: draws * DIMENSION }.forward();
+        options.measure(&subject("sample", draws, "default", flops * draws, bytes), works, take)?;
     }
     for (variant, dropout) in [("dropout", config.subnet.dropout), ("no-dropout", 0.0)] {
         for batch in [32, 256, 1024].into_iter().filter(|&batch| options.wants("train_step", batch)) {
             let subnet = Mlp { dropout, ..config.subnet.clone() };
-            let mut step = training(CouplingFlow { subnet, ..config.clone() }, batch, &device)?;
-            let times = measure(options.budget, &mut step)?;
-            take(Row::new(&subject("train_step", batch, variant, 3 * flops * batch), &times))?;
+            let config = CouplingFlow { subnet, ..config.clone() };
+            let works = devices.iter().map(|device| training(config.clone(), batch, device)).collect::<Result<_>>()?;
+            let bytes = Traffic { weights: params, inputs: batch * (DIMENSION + CONDITION), outputs: 1 }.training();
+            options.measure(&subject("train_step", batch, variant, 3 * flops * batch, bytes), works, take)?;
         }
     }
     Ok(())
 }
 
 /// A training step by Adam on one batch.
-fn training(flow: CouplingFlow, batch: usize, device: &Device) -> Result<impl FnMut() -> Result<()>> {
+fn training(flow: CouplingFlow, batch: usize, device: &Device) -> Result<Work<'static>> {
     let numbers = |columns: usize, key: u64| Matrix {
         columns,
         values: normal(batch * columns, Key::new(key)).into_iter().map(f64::from).collect(),
@@ -134,8 +158,35 @@ fn training(flow: CouplingFlow, batch: usize, device: &Device) -> Result<impl Fn
     let optimizer = Optimizer { clipping: Clipping::None, ..Optimizer::default() };
     let mut adam = optimizer.build(Schedule::Constant { rate: 5e-4 }, built.parameters())?;
     let mut step = 0;
-    Ok(move || {
+    Ok(Box::new(move || {
         step += 1;
         built.train_step(&data, &mut adam, Key::new(6).at(step)).map(drop)
-    })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parameters and operations that the definition names, and the bytes that follow.
+    #[test]
+    fn sizes_of_the_definition() {
+        for (kind, params, flops) in [(Kind::Affine, 321_264, 635_904), (Kind::Spline, 700_524, 1_388_544)] {
+            let only = vec!["train_step@32".to_string(), "log_prob@64".to_string()];
+            let options = BenchOptions { only, budget: 1e-9, ..BenchOptions::default() };
+            let mut rows = Vec::new();
+            run(kind, &options, &mut |row| {
+                rows.push(row);
+                Ok(())
+            })
+            .unwrap();
+            let step = rows.iter().find(|row| row.phase == "train_step").unwrap();
+            let numbers = (8 * params + 32 * (10 + 64) + 1) as f64;
+            assert_eq!((step.params, step.flops), (Some(params), Some((3 * 32 * flops) as f64)));
+            assert_eq!(step.bytes, Some(4.0 * numbers));
+            let density = rows.iter().find(|row| row.phase == "log_prob").unwrap();
+            let numbers = (params + 64 * (10 + 64 + 1)) as f64;
+            assert_eq!((density.flops, density.bytes), (Some((64 * flops) as f64), Some(4.0 * numbers)));
+        }
+    }
 }

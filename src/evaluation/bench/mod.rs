@@ -3,7 +3,9 @@
 //!
 //! W1 and W2 are a coupling flow, affine and spline, of 10 variables given 64 conditions; W3 a deep set on sets of 100 × 2;
 //! W7 the linear regression from simulator to draws. A floating point operation is a multiplication or addition of a matrix
-//! product; a training step counts three times the forward pass; nothing else is counted.
+//! product; a training step counts three times the forward pass; nothing else is counted. The bytes of a call are the least
+//! that it has to move: inputs, outputs and weights once; in a training step the weights and the optimizer's state are read and
+//! written, the gradients written and read. On several numbers of threads the repeats of a phase take turns.
 
 mod against;
 mod ceilings;
@@ -12,11 +14,17 @@ mod deep_set;
 mod flows;
 mod regression;
 mod row;
+mod speedups;
+mod traffic;
 
 pub use against::{against, read_rows};
-pub use ceilings::{Chains, ceilings};
-pub use clock::Clock;
+pub use ceilings::{Chains, ceilings, peak_of_multiply_adds};
+pub use clock::{Clock, process_seconds};
 pub use row::{Row, Versions};
+pub use speedups::speedups;
+
+use clock::{Work, measure};
+use row::Subject;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -24,24 +32,44 @@ use crate::error::{Error, Result};
 /// What a bench runs on, and for how long.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
-    /// Number of threads.
-    pub threads: usize,
-    /// Seconds of CPU time for the repeats of a phase.
+    /// Numbers of threads.
+    pub threads: Vec<usize>,
+    /// Seconds for the repeats of a phase.
     pub budget: f64,
     /// Only phases whose name, with its batch (`log_prob@64`), contains one of these; all if empty.
     pub only: Vec<String>,
     /// Epochs of the training of W7; 15 in the definition.
     pub epochs: usize,
+    /// Batches of each of these epochs; 200 in the definition.
+    pub batches: usize,
+    /// CPU seconds that the process used before its first workload: they count in W7's times from the start of the process.
+    pub startup: f64,
+}
+
+impl Default for BenchOptions {
+    fn default() -> Self {
+        BenchOptions { threads: vec![1], budget: 2.0, only: Vec::new(), epochs: 15, batches: 200, startup: 0.0 }
+    }
 }
 
 impl BenchOptions {
-    fn device(&self) -> Result<Device> {
-        Device::cpu_with_threads(self.threads)
+    /// A device for each number of threads.
+    fn devices(&self) -> Result<Vec<Device>> {
+        if self.threads.is_empty() {
+            return Err(Error::argument("threads", "no number of threads was given; give at least one, such as 1"));
+        }
+        self.threads.iter().map(|&threads| Device::cpu_with_threads(threads)).collect()
     }
 
     fn wants(&self, phase: &str, batch: usize) -> bool {
         let name = format!("{phase}@{batch}");
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
+
+    /// Measures a phase, in turns over the numbers of threads: a work for each, a row for each.
+    fn measure(&self, subject: &Subject, mut works: Vec<Work>, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+        let all = measure(self.budget, &mut works)?;
+        self.threads.iter().zip(&all).try_for_each(|(&threads, times)| take(Row::new(subject, threads, times)))
     }
 }
 

@@ -75,6 +75,13 @@ pub struct Row {
     /// Floating point operations of a call.
     #[serde(default)]
     pub flops: Option<f64>,
+    /// Bytes that a call has to move at the least: inputs, outputs and weights once; in a training step each weight and each
+    /// number of the optimizer's state is read and written, each gradient written and read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<f64>,
+    /// Steps of a fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
     /// Rate of the median wall time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gflops: Option<f64>,
@@ -99,20 +106,22 @@ pub struct Row {
 }
 
 /// What a row is about.
+#[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub device: &'a Device,
     pub workload: &'a str,
-    pub threads: usize,
     pub phase: &'a str,
     pub batch: usize,
     pub variant: &'a str,
     pub params: usize,
     /// Floating point operations of a call; 0 if they are not counted.
     pub flops: usize,
+    /// Bytes that a call moves at the least; 0 if they are not counted.
+    pub bytes: usize,
 }
 
 impl Row {
-    pub(super) fn new(subject: &Subject, times: &Times) -> Self {
+    pub(super) fn new(subject: &Subject, threads: usize, times: &Times) -> Self {
         let median = |values: &[f64]| {
             let mut sorted = values.to_vec();
             sorted.sort_by(f64::total_cmp);
@@ -131,7 +140,7 @@ impl Row {
             peer: "ferroflow".to_string(),
             versions: serde_json::to_value(Versions::of(subject.device)).unwrap_or_default(),
             workload: subject.workload.to_string(),
-            threads: subject.threads,
+            threads,
             phase: subject.phase.to_string(),
             batch: Some(subject.batch),
             variant: Some(subject.variant.to_string()),
@@ -143,6 +152,8 @@ impl Row {
             first_call_s: Some(times.first),
             n_repeats: Some(times.wall.len()),
             flops,
+            bytes: (subject.bytes > 0).then_some(subject.bytes as f64),
+            steps: None,
             gflops: rate(wall),
             gflops_best: rate(least(&times.wall)),
             gflops_cpu: rate(least(&times.cpu)),
@@ -156,6 +167,11 @@ impl Row {
     /// What peers are ranked by: the smallest CPU time on one thread, the smallest wall time on several.
     pub fn best(&self) -> Option<f64> {
         if self.threads == 1 { self.cpu_min_s.or(self.cpu_s).or(self.min_s) } else { self.min_s.or(self.median_s) }
+    }
+
+    /// The rate that belongs to [`best`](Self::best).
+    pub fn rate(&self) -> Option<f64> {
+        self.gflops_cpu.filter(|_| self.threads == 1).or(self.gflops_best)
     }
 }
 

@@ -11,7 +11,7 @@ use ferroflow::simulators::{LinearRegression, Simulator, exact_probabilities};
 use ferroflow::workflow::{BasicWorkflow, Fit};
 
 use crate::arguments::Bench;
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, usage};
 
 /// Held-out data sets and draws for each.
 const DATASETS: usize = 1000;
@@ -20,10 +20,13 @@ const DRAWS: usize = 2000;
 const SBC: (usize, usize) = (300, 1000);
 
 pub fn run(arguments: Bench) -> Outcome {
+    let [threads] = arguments.threads[..] else {
+        return Err(usage("exact-regression runs on one number of threads; give --threads one number"));
+    };
     let mut output = Output::new(arguments.json);
     let mut all = Vec::new();
     if let Some(model) = &arguments.model {
-        let workflow = BasicWorkflow::load(model, None, Device::cpu_with_threads(arguments.threads)?)?;
+        let workflow = BasicWorkflow::load(model, None, Device::cpu_with_threads(threads)?)?;
         measure(&mut output, "model", &workflow, &arguments.test_seeds, &mut all)?;
     } else {
         for &seed in &arguments.seeds {
@@ -32,8 +35,8 @@ pub fn run(arguments: Bench) -> Outcome {
             let began = Instant::now();
             let mut workflow = BasicWorkflow::for_simulator(LinearRegression::default())?
                 .seed(seed)
-                .device(Device::cpu_with_threads(arguments.threads)?)
-                .threads(arguments.threads)
+                .device(Device::cpu_with_threads(threads)?)
+                .threads(threads)
                 .build()?;
             workflow.fit_online(fit)?;
             let seconds = began.elapsed().as_secs_f64();

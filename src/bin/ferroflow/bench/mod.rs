@@ -16,12 +16,18 @@ pub fn run(arguments: Bench) -> Outcome {
         }
         return exact_regression::run(arguments);
     }
+    let threads = arguments.threads;
+    if (1..threads.len()).any(|i| threads[..i].contains(&threads[i])) {
+        return Err(Failure::Usage("--threads names a number twice; name each once, such as 1,2".to_string()));
+    }
     let others = arguments.against.as_deref().map(bench::read_rows).transpose()?;
     let options = BenchOptions {
-        threads: arguments.threads,
+        threads: threads.clone(),
         budget: arguments.budget,
         only: arguments.only,
-        epochs: 15 * arguments.factor,
+        epochs: arguments.epochs.unwrap_or(15 * arguments.factor),
+        batches: arguments.batches,
+        startup: bench::process_seconds(),
     };
     let all: Vec<String> = WORKLOADS.iter().map(|name| name.to_string()).collect();
     let workloads = if arguments.workloads.is_empty() { all } else { arguments.workloads };
@@ -31,8 +37,15 @@ pub fn run(arguments: Bench) -> Outcome {
             ferroflow::Error::file(path, format!("rows cannot be written there ({e}); name another file"))
         })?),
     };
-    let mut output = Output::new(arguments.json || others.is_none());
+    let tables = others.is_some() || threads.len() > 1;
+    let mut output = Output::new(arguments.json || !tables);
     let mut rows = Vec::new();
+    if others.is_some() && !workloads.iter().any(|name| name == "ceilings") {
+        bench::peak_of_multiply_adds(&options, &mut |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+    }
     for workload in &workloads {
         let mut take = |row: Row| -> ferroflow::Result<()> {
             let value = serde_json::to_value(&row).unwrap_or_default();
@@ -49,10 +62,13 @@ pub fn run(arguments: Bench) -> Outcome {
             name => bench::run(name, &options, &mut take)?,
         }
     }
-    if let Some(others) = others {
-        let peak = rows.iter().chain(&others).filter(|row| row.workload == "ceiling" && row.threads == options.threads);
-        let peak = peak.filter_map(|row| row.gflops_best).reduce(f64::max);
-        output.line(bench::against(&rows, &others, peak));
+    for &count in others.iter().flat_map(|_| &threads) {
+        output.line(format!("On {count} thread(s):\n"));
+        output.line(bench::against(&rows, others.as_deref().unwrap_or_default(), count));
+    }
+    if threads.len() > 1 {
+        output.line("Wall times on several numbers of threads, measured in turns:\n");
+        output.line(bench::speedups(&rows, &threads));
     }
     Ok(())
 }
