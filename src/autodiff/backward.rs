@@ -16,17 +16,26 @@ impl Tape {
 
     /// Gradients of a scalar with respect to the weights of the model (and to all inputs).
     pub fn gradients(&self, loss: Var, parameters: &Parameters) -> Result<Gradients> {
-        let gradients = Gradients::zeros(parameters)?;
-        self.backward_from(&[(loss, &self.one(loss)?)], Some(&gradients))?;
+        let gradients = Gradients::uninitialised(parameters)?;
+        self.walk(&[(loss, &self.one(loss)?)], Some(&gradients), true)?;
+        let inner = self.inner.borrow();
+        gradients.clear_except(|index| inner.written.get(index).copied().unwrap_or(false))?;
         Ok(gradients)
     }
 
     /// The product of given cotangents with the Jacobian: walks back from several variables at once, each with a tensor of
     /// its shape. Gradients of weights are added to `weights`.
     pub fn backward_from(&self, seeds: &[(Var, &Tensor)], weights: Option<&Gradients>) -> Result<()> {
+        self.walk(seeds, weights, false)
+    }
+
+    /// Walks back. With `fresh` the first gradient of a weight overwrites what lies in `weights`, and the weights that were
+    /// written are noted.
+    fn walk(&self, seeds: &[(Var, &Tensor)], weights: Option<&Gradients>, fresh: bool) -> Result<()> {
         self.check()?;
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
+        inner.written.clear();
         inner.gradients.clear();
         inner.gradients.resize_with(inner.nodes.len(), Default::default);
         let mut last = 0;
@@ -66,8 +75,12 @@ impl Tape {
                 twice[i] = node.operands()[..i].contains(&place);
                 sinks[i] = Some(match (source.source, weights) {
                     _ if twice[i] => (Tensor::uninitialised(&self.device, tensor.shape())?, false),
-                    (Source::Weight { offset, .. }, Some(weights)) => {
-                        (weights.flat().view(offset, tensor.shape())?, true)
+                    (Source::Weight { offset, index }, Some(weights)) => {
+                        if inner.written.len() <= index {
+                            inner.written.resize(index + 1, false);
+                        }
+                        let written = std::mem::replace(&mut inner.written[index], true);
+                        (weights.flat().view(offset, tensor.shape())?, written || !fresh)
                     }
                     (Source::Weight { .. }, None) => continue,
                     _ => {

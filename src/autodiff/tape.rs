@@ -28,6 +28,8 @@ pub(super) struct Inner {
     /// The leaf of each weight that was used, by number of the weight.
     weights: Vec<Option<u32>>,
     pub(super) layout: Option<Arc<Layout>>,
+    /// Whether the gradient of a weight was written, by number of the weight.
+    pub(super) written: Vec<bool>,
     /// Gradients by node and product, while and after walking back.
     pub(super) gradients: Vec<[Option<Tensor>; MOST_PRODUCTS]>,
 }

@@ -267,6 +267,28 @@ impl Gradients {
         Ok(Gradients { layout: parameters.layout.clone(), flat })
     }
 
+    /// Whatever lies in memory: for who writes all of it.
+    pub(crate) fn uninitialised(parameters: &Parameters) -> Result<Self> {
+        let flat = Tensor::uninitialised(parameters.device(), parameters.trainable.shape())?;
+        Ok(Gradients { layout: parameters.layout.clone(), flat })
+    }
+
+    /// Sets the gradients of the weights that `keeps` does not name by number, and the gaps between weights, to zero.
+    pub(crate) fn clear_except(&self, keeps: impl Fn(usize) -> bool) -> Result<()> {
+        let (device, mut done) = (self.flat.device(), 0);
+        let clear = |start: usize, end: usize| match end > start {
+            true => device.fill(self.flat.view(start, [end - start].into())?.slice(), 0),
+            false => Ok(()),
+        };
+        for (index, entry) in self.layout.entries().iter().enumerate() {
+            if entry.role == Role::Trainable && keeps(index) {
+                clear(done, entry.offset)?;
+                done = entry.offset + entry.shape.elements();
+            }
+        }
+        clear(done, self.flat.shape().elements())
+    }
+
     /// The layout, shared with the weights.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout

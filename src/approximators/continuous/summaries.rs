@@ -3,19 +3,13 @@
 use super::BuiltContinuousApproximator;
 use crate::approximators::batch::{Batch, Matrix};
 use crate::approximators::standardizer::Variable;
-use crate::autodiff::Tape;
 use crate::error::{Error, Result};
-use crate::networks::summary::SummaryInput;
-use crate::nn::Pass;
-use crate::tensor::Tensor;
-
-/// Elements that go through the summary network at once.
-const ELEMENTS_AT_ONCE: usize = 4096;
+use crate::networks::summary;
 
 impl BuiltContinuousApproximator {
     /// Learned summary statistics, `[datasets, K]`; an error if there is no summary network.
     pub fn summaries(&self, batch: &Batch) -> Result<Matrix> {
-        let (summary, sets) = match (&self.summary, &batch.summary_variables) {
+        let (network, sets) = match (&self.summary, &batch.summary_variables) {
             (Some(summary), Some(sets)) => (summary, sets),
             (None, _) => {
                 return Err(Error::argument(
@@ -29,28 +23,10 @@ impl BuiltContinuousApproximator {
         };
         let mut standardised = Vec::new();
         self.standardizer.forward(Variable::SummaryVariables, &sets.elements, &mut standardised)?;
-        let features = sets.elements.columns;
-        let mut values = Vec::new();
-        let mut tape = Tape::new(self.device());
-        let mut start = 0;
-        while start < batch.datasets {
-            let from = sets.offsets[start] as usize;
-            let mut end = start + 1;
-            while end < batch.datasets && sets.offsets[end + 1] as usize - from <= ELEMENTS_AT_ONCE {
-                end += 1;
-            }
-            let to = sets.offsets[end] as usize;
-            let offsets: Vec<u32> = sets.offsets[start..=end].iter().map(|o| o - from as u32).collect();
-            tape.clear();
-            let pass = Pass::inference(&tape, &self.parameters);
-            let input = SummaryInput {
-                elements: tape.values([to - from, features], &standardised[from * features..to * features]),
-                offsets: tape.constant(Tensor::from_indices(self.device(), [offsets.len()], &offsets)?),
-            };
-            values.extend(summary.forward(&pass, input).value()?.values()?.into_iter().map(f64::from));
-            start = end;
-        }
-        Ok(Matrix { columns: summary.summary_dimension(), values })
+        let offsets: Vec<u32> = sets.offsets[..=batch.datasets].to_vec();
+        let values = summary::summaries(&**network, &self.parameters, &standardised, sets.elements.columns, &offsets)?;
+        let values = values.into_iter().map(f64::from).collect();
+        Ok(Matrix { columns: network.summary_dimension(), values })
     }
 
     /// What the inference network is given for each data set: conditions, then summaries, `[datasets, C + K]`.

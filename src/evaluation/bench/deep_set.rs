@@ -9,7 +9,7 @@ use crate::autodiff::Tape;
 use crate::device::Device;
 use crate::error::Result;
 use crate::networks::DeepSet;
-use crate::networks::summary::{BuiltSummaryNetwork, SummaryInput, SummaryNetwork};
+use crate::networks::summary::{BuiltSummaryNetwork, SummaryInput, SummaryNetwork, summaries};
 use crate::nn::Pass;
 use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::parameters::{Builder, Parameters};
@@ -46,13 +46,11 @@ impl Side {
         SummaryInput { elements: tape.constant(self.elements.clone()), offsets: tape.constant(self.offsets.clone()) }
     }
 
-    fn forward(self, device: &Device) -> Work<'static> {
-        let mut tape = Tape::new(device);
-        Box::new(move || {
-            tape.clear();
-            let pass = Pass::inference(&tape, &self.parameters);
-            self.network.forward(&pass, self.input(&tape)).value()?.values().map(drop)
-        })
+    fn forward(batch: usize, device: &Device) -> Result<Work<'static>> {
+        let Side { network, parameters, .. } = Side::new(device, 1)?;
+        let elements = normal(batch * ELEMENTS * FEATURES, Key::new(3));
+        let offsets: Vec<u32> = (0..=batch).map(|set| (set * ELEMENTS) as u32).collect();
+        Ok(Box::new(move || summaries(&*network, &parameters, &elements, FEATURES, &offsets).map(drop)))
     }
 
     /// A training step by Adam on the mean squared error to a fixed target.
@@ -91,8 +89,7 @@ pub(super) fn run(options: &BenchOptions, take: &mut dyn FnMut(Row) -> Result<()
     };
     let sets = |batch: usize| batch * ELEMENTS * FEATURES;
     for batch in [32, 1024].into_iter().filter(|&batch| options.wants("deepset-forward", batch)) {
-        let work = |device| Side::new(device, batch).map(|side| side.forward(device));
-        let works = devices.iter().map(work).collect::<Result<_>>()?;
+        let works = devices.iter().map(|device| Side::forward(batch, device)).collect::<Result<_>>()?;
         let bytes = Traffic { weights: params, inputs: sets(batch), outputs: batch * SUMMARIES }.forward();
         options.measure(&subject("deepset-forward", batch, "default", flops * batch, bytes), works, take)?;
     }

@@ -38,4 +38,6 @@ pub trait BuiltSummaryNetwork: Send + Sync {
     fn flops(&self, elements: usize) -> usize;
 }
 mod deep_set;
+mod inference;
 pub use deep_set::DeepSet;
+pub use inference::summaries;
