@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::norm::BuiltNorm;
 use super::Dense;
 use super::chain::{Link, LinkBranch};
+use super::norm::BuiltNorm;
 use crate::math::Function;
 use crate::parameters::{Builder, Initialiser};
 

@@ -11,7 +11,10 @@
 //! [`FlowPlan`] describes the flow; [`FusedFlow`] is the plan with packed weights.
 
 mod cpu;
+mod maps;
 mod plan;
+mod program;
+mod tile;
 
 use std::sync::Arc;
 

@@ -6,7 +6,9 @@ use super::forward::{Network, Tile};
 use super::network::{Dense, Layer, Span, TILE};
 use super::norm::{self, Gain};
 use super::sums::Totals;
-use crate::device::cpu::matrix::{self, AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, packed_length};
+use crate::device::cpu::matrix::{
+    self, AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, packed_length,
+};
 use crate::device::cpu::scratch::with_scratch;
 use crate::device::cpu::{Launch, vector};
 use crate::ops::MOST_OPERANDS;

@@ -135,14 +135,7 @@ impl<'a> Network<'a> {
 
     /// One layer: its result, the slope if there is room for it, and in the memory of the branch the derivative with respect to
     /// the gate if it is one.
-    fn layer(
-        &self,
-        layer: &Layer,
-        tile: Tile,
-        input: &[f32],
-        result: &mut [f32],
-        [slope, branch]: [&mut [f32]; 2],
-    ) {
+    fn layer(&self, layer: &Layer, tile: Tile, input: &[f32], result: &mut [f32], [slope, branch]: [&mut [f32]; 2]) {
         let (isa, stride) = (self.isa, tile.stride);
         let length = layer.dense.outputs * stride;
         let (result, input) = (&mut result[..length], &input[..layer.dense.inputs * stride]);

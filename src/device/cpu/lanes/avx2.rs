@@ -37,13 +37,7 @@ fn enter<K: Kernel>(lanes: Avx2, kernel: K) -> K::Output {
 /// # Safety
 /// As of [`Lanes::transpose_square`], and the processor has AVX2.
 #[inline(always)]
-pub(super) unsafe fn transpose_square(
-    from: *const f32,
-    from_stride: usize,
-    to: *mut f32,
-    to_stride: usize,
-    add: bool,
-) {
+pub(super) unsafe fn transpose_square(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize, add: bool) {
     // SAFETY: by the caller.
     unsafe {
         let halves = |row: usize, column: usize| {
@@ -130,14 +124,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn transpose_square(
-        self,
-        from: *const f32,
-        from_stride: usize,
-        to: *mut f32,
-        to_stride: usize,
-        add: bool,
-    ) {
+    unsafe fn transpose_square(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize, add: bool) {
         // SAFETY: by the caller.
         unsafe { transpose_square(from, from_stride, to, to_stride, add) }
     }

@@ -73,14 +73,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn transpose_square(
-        self,
-        from: *const f32,
-        from_stride: usize,
-        to: *mut f32,
-        to_stride: usize,
-        add: bool,
-    ) {
+    unsafe fn transpose_square(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize, add: bool) {
         // SAFETY: by the caller; AVX-512 includes AVX2.
         unsafe { super::avx2::transpose_square(from, from_stride, to, to_stride, add) }
     }

@@ -188,14 +188,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// # Safety
     /// The elements exist, and `to` is nobody else's.
     #[inline(always)]
-    unsafe fn transpose_square(
-        self,
-        from: *const f32,
-        from_stride: usize,
-        to: *mut f32,
-        to_stride: usize,
-        add: bool,
-    ) {
+    unsafe fn transpose_square(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize, add: bool) {
         // SAFETY: by the caller.
         unsafe {
             for i in 0..Self::SQUARE {

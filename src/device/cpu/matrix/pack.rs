@@ -46,8 +46,16 @@ impl Kernel for PackPanel<'_> {
             }
         } else if row_stride == 1 {
             let to = &mut to[..depth * width];
-            Transpose { from, from_stride: column_stride, rows: columns, columns: depth, to, to_stride: width, add: false }
-                .run(l);
+            Transpose {
+                from,
+                from_stride: column_stride,
+                rows: columns,
+                columns: depth,
+                to,
+                to_stride: width,
+                add: false,
+            }
+            .run(l);
             if columns < width {
                 to.chunks_exact_mut(width).for_each(|row| row[columns..].fill(0.0));
             }
