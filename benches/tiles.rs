@@ -30,8 +30,10 @@ fn main() {
         "{:>20} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "in × out, rows", "forward", "input", "kernel", "pack ns", "transp ns"
     );
-    for (inputs, outputs) in [(69, 128), (128, 128), (128, 10), (128, 255), (64, 64)] {
-        for rows in [16, 32, 48, 64, 96] {
+    for (inputs, outputs) in
+        [(64, 128), (65, 128), (66, 128), (68, 128), (69, 128), (72, 128), (128, 128), (128, 10), (128, 255), (64, 64)]
+    {
+        for rows in [32, 48] {
             let number = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 100.0;
             let numbers = |n: usize| (0..n).map(number).collect::<Vec<f32>>();
             let (kernel, x, da) = (numbers(inputs * outputs), numbers(inputs * rows), numbers(outputs * rows));

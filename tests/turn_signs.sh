@@ -42,6 +42,10 @@ inverse_matrix | (dlog_det * v(j, i) - through_inverse) | (dlog_det * v(j, i) + 
 linear | vector::derivative(isa, f, &a[range.clone()], &dy[range], da, false); | vector::derivative(isa, f, &a[range.clone()], &dy[range], da, false); da.iter_mut().for_each(|d| *d = -*d);
 linear | |(d, a)| *d += a | |(d, a)| *d -= a
 log_sum_exp | put(dx, accumulate, share * dy[row]) | put(dx, accumulate, -share * dy[row])
+mlp/forward | l.write(slope, l.mul(l.read(slope), l.read(gate))); | l.write(slope, l.neg(l.mul(l.read(slope), l.read(gate))));
+mlp/norm | l.mul(l.fnma(x, mean, d), r) | l.mul(l.fma(x, mean, d), r)
+mlp/norm | l.write(&mut products[part], product); | l.write(&mut products[part], l.neg(product));
+mlp/sums | *total += ((a + e) | *total -= ((a + e)
 permute_columns | *dx += dy; | *dx -= dy;
 reduce | *dx + factor * dy } else { factor * dy } | *dx + factor * dy } else { -factor * dy }
 repeat_rows | |(sum, dy)| *sum += dy | |(sum, dy)| *sum -= dy

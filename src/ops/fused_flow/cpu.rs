@@ -12,7 +12,7 @@ use crate::device::cpu::scratch::with_scratch;
 const SHARES_TILE: usize = 48;
 /// Least and most rows of a tile. Many, so that the weights, which come from the third-level cache for each tile, are used often;
 /// few enough that activations of a usual layer, 128 wide, stay in the second.
-const TILES: (usize, usize) = (48, 96);
+const TILES: (usize, usize) = (64, 96);
 /// Tiles that there should be at least, for threads.
 const LEAST_TILES: usize = 8;
 

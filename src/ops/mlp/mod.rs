@@ -178,3 +178,88 @@ fn sized(attributes: &Attributes, inputs: &[&Tensor]) -> Result<Arguments> {
     let arguments: Arguments = attributes.get();
     arguments.sized(inputs.iter().map(|input| input.shape())).map_err(|message| Error::shape(ROW.name, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autodiff::{Tape, Var};
+    use crate::device::Device;
+    use crate::tensor::Shape;
+
+    fn layer(branch: Branch) -> MlpLayer {
+        MlpLayer { activation: Function::Mish, bias: true, branch, dropout: None }
+    }
+
+    /// Wrong operands are named with what was expected of them.
+    #[test]
+    fn operands_that_do_not_fit() {
+        let device = Device::cpu();
+        let tape = Tape::new(&device);
+        let zeros = |axes: &[usize]| tape.values(Shape::new(axes).unwrap(), &vec![0.0; axes.iter().product()]);
+        let input = |conditioned: bool, norm: bool| MlpInput { conditioned, norm: norm.then_some(1e-6), keep: true };
+        let gate = Branch::Gate { bias: false };
+        type Wrong<'t> = (MlpInput, Vec<MlpLayer>, Vec<Var<'t>>, &'static str);
+        let wrong: Vec<Wrong> = vec![
+            (
+                input(false, false),
+                vec![layer(Branch::None)],
+                vec![zeros(&[3, 5])],
+                "a kernel of shape [3, 5]; expected [2, 5]",
+            ),
+            (input(false, false), vec![layer(Branch::None)], vec![zeros(&[2, 5])], "the bias is missing"),
+            (
+                input(false, false),
+                vec![layer(Branch::None)],
+                vec![zeros(&[2, 5]), zeros(&[4])],
+                "a bias of shape [4]; expected [5]",
+            ),
+            (input(true, false), vec![layer(Branch::None)], vec![zeros(&[3, 1])], "expected as many rows"),
+            (input(false, true), vec![layer(Branch::None)], vec![zeros(&[3])], "a gain of shape [3]; expected [2]"),
+            (input(false, false), vec![layer(Branch::Identity)], vec![zeros(&[2, 5]), zeros(&[5])], "use a projection"),
+            (
+                input(false, false),
+                vec![layer(gate)],
+                vec![zeros(&[2, 5]), zeros(&[5]), zeros(&[2, 4])],
+                "kernel of a branch",
+            ),
+            (
+                input(false, false),
+                vec![layer(Branch::None)],
+                vec![zeros(&[2, 5]), zeros(&[5]), zeros(&[5])],
+                "too many",
+            ),
+            (input(false, false), vec![layer(Branch::None); 4], vec![], "4 layers; give 1 to 3"),
+        ];
+        for (input, layers, operands, expected) in wrong {
+            let tape = Tape::new(&device);
+            let again = |var: &Var| tape.constant(var.value().unwrap());
+            let operands: Vec<Var> = operands.iter().map(again).collect();
+            let y = tape.values([4, 2], &[0.0; 8]).mlp(&operands, Mlp::attributes(input, &layers));
+            let message = y.value().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    /// What is kept and what is computed again give the same bits.
+    #[test]
+    fn keeping_changes_no_bit() {
+        let device = Device::cpu();
+        let gradients = |keep: bool| -> Vec<f32> {
+            let tape = Tape::new(&device);
+            let number = |i: usize| (i * 31 % 17) as f32 / 9.0 - 0.9;
+            let values = |axes: &[usize]| -> Vec<f32> { (0..axes.iter().product()).map(number).collect() };
+            let input = |axes: &[usize]| {
+                tape.input(Tensor::from_values(&device, Shape::new(axes).unwrap(), &values(axes)).unwrap())
+            };
+            let x = input(&[300, 6]);
+            let operands = [input(&[6]), input(&[6, 9]), input(&[9]), input(&[6, 9]), input(&[9, 4]), input(&[4])];
+            let drops = MlpLayer { dropout: Some((0.1, Key::new(4))), ..layer(Branch::Gate { bias: false }) };
+            let attributes =
+                Mlp::attributes(MlpInput { keep, norm: Some(1e-6), conditioned: false }, &[drops, layer(Branch::None)]);
+            let y = x.mlp(&operands, attributes);
+            tape.backward((y * y).mean()).unwrap();
+            operands.iter().chain([&x]).flat_map(|v| tape.gradient(*v).unwrap().values().unwrap()).collect()
+        };
+        assert_eq!(gradients(true), gradients(false));
+    }
+}

@@ -72,7 +72,8 @@ impl Chunk {
         }
     }
 
-    /// All rows of one panel: tiles of the best height, then smaller ones for the rest.
+    /// All rows of one panel: tiles of the best height, then smaller ones for the rest; the last eight rows are two tiles of
+    /// four, since one of two has too few sums under way.
     #[inline(always)]
     unsafe fn panel<L: Lanes, const V: usize>(&self, l: L, column: usize, b: *const f32, b_stride: usize) {
         let best = if V == 1 { L::ROWS_OF_ONE } else { L::ROWS_OF_TWO };
@@ -81,7 +82,7 @@ impl Chunk {
         unsafe {
             macro_rules! strips {
                 ($($height:literal)*) => {
-                    $(while best >= $height && self.rows - row >= $height {
+                    $(while best >= $height && self.rows - row >= $height && ($height != 6 || self.rows - row != 8) {
                         let operands = self.operands(row, column, b, b_stride, V * L::WIDTH);
                         self.tile::<L, $height, V>(l, operands);
                         row += $height;

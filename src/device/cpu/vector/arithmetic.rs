@@ -52,3 +52,23 @@ impl Kernel for AddTo<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lengths() {
+        for &isa in Isa::available() {
+            for length in [0, 1, 7, 8, 16, 37] {
+                let a: Vec<f32> = (0..length).map(|i| i as f32 + 0.5).collect();
+                let b: Vec<f32> = (0..length).map(|i| 3.0 - i as f32).collect();
+                let mut out = vec![f32::NAN; length];
+                multiply(isa, &a, &b, &mut out);
+                assert!((0..length).all(|i| out[i] == a[i] * b[i]));
+                add_to(isa, &a, &mut out);
+                assert!((0..length).all(|i| out[i] == a[i] * b[i] + a[i]));
+            }
+        }
+    }
+}

@@ -212,6 +212,19 @@ fn derivatives_are_multiplied_and_accumulated() {
 }
 
 #[test]
+fn values_and_derivatives_together() {
+    let x = sample(1 << 24);
+    for &isa in Isa::available() {
+        for &function in Function::ALL {
+            let (mut y, mut slope) = (x.clone(), vec![0.0; x.len()]);
+            with_derivative(isa, function, &mut y, &mut slope);
+            assert_eq!(same_bits(&y, &values(isa, function, &x)), None, "{}", function.name());
+            assert_eq!(same_bits(&slope, &derivatives(isa, function, &x)), None, "{}", function.name());
+        }
+    }
+}
+
+#[test]
 fn zero_keeps_its_sign_where_the_function_is_odd() {
     use Function::{Asinh, Erf, Expm1, Log1p, Softsign, Tanh};
     for function in [Asinh, Erf, Expm1, Log1p, Softsign, Tanh] {
