@@ -20,11 +20,14 @@ mod chunk;
 mod pack;
 mod packed;
 mod product;
+mod small;
 #[cfg(test)]
 mod tests;
 mod tile;
 mod view;
 
+pub use pack::PackPanel;
 pub use packed::{Begin, PackedProduct, pack, packed_length};
 pub use product::{Epilogue, product};
+pub use small::{SmallProduct, Zeros};
 pub use view::{Output, View};

@@ -24,7 +24,7 @@ mod tests;
 
 pub use accuracy::{Accuracy, accuracy, derivative_accuracy};
 pub use error_function::{erf, normal};
-pub use exponential::{exp, expm1};
+pub use exponential::{exp, exp_not_positive, expm1};
 pub use logarithm::{asinh, log, log1p};
 pub use polynomial::horner;
 pub use sigmoids::{sigmoid, softplus, tanh};
