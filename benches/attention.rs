@@ -40,9 +40,8 @@ fn main() -> ferroflow::Result<()> {
 }
 
 fn measure(device: &Device, [sets, queries, keys]: [usize; 3], attributes: &Attributes) -> ferroflow::Result<[f64; 2]> {
-    let matrix = |key: u64, each: usize| {
-        ferroflow::ops::random::normal(device, Key::new(key), 0, [sets * each, HEADS * WIDTH])
-    };
+    let matrix =
+        |key: u64, each: usize| ferroflow::ops::random::normal(device, Key::new(key), 0, [sets * each, HEADS * WIDTH]);
     let offsets = |each: usize| {
         let offsets: Vec<u32> = (0..=sets).map(|set| (set * each) as u32).collect();
         Tensor::from_indices(device, [sets + 1], &offsets)

@@ -214,12 +214,22 @@ mod tests {
             let (mut a, mut b) = ([0.0; 28], [0.0; 16]);
             let ranges = |index: usize| [ends[index]..ends[index + 1], index..index + 1];
             let threads = Threads::new(count).unwrap();
-            threads.for_each_block(4, ranges, 2, [(&mut a, 4), (&mut b, 4)], 5, |range, part, [mut a, mut b], scratch| {
-                assert_eq!((a.rows(), a.columns(), b.rows(), b.columns()), (ends[range + 1] - ends[range], 2, 1, 2));
-                assert_eq!(scratch.len(), 5);
-                (0..a.rows()).for_each(|row| a.row(row).fill((10 * range + part) as f32));
-                b.row(0).fill((10 * range + part) as f32);
-            });
+            threads.for_each_block(
+                4,
+                ranges,
+                2,
+                [(&mut a, 4), (&mut b, 4)],
+                5,
+                |range, part, [mut a, mut b], scratch| {
+                    assert_eq!(
+                        (a.rows(), a.columns(), b.rows(), b.columns()),
+                        (ends[range + 1] - ends[range], 2, 1, 2)
+                    );
+                    assert_eq!(scratch.len(), 5);
+                    (0..a.rows()).for_each(|row| a.row(row).fill((10 * range + part) as f32));
+                    b.row(0).fill((10 * range + part) as f32);
+                },
+            );
             let row = |range: usize| [10 * range, 10 * range, 10 * range + 1, 10 * range + 1].map(|x| x as f32);
             assert_eq!(a[..], [0, 0, 2, 3, 3, 3, 3].map(row).concat());
             assert_eq!(b[..], [0, 1, 2, 3].map(row).concat());

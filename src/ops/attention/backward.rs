@@ -4,14 +4,14 @@
 //! any number of threads.
 
 use super::sets::Sets;
-use super::tile::{MOST_QUERIES, Tile, VECTORS, are_finite, multiply, take};
+use super::tile::{Faults, MOST_QUERIES, Tile, VECTORS, multiply, take};
 use crate::device::cpu::lanes::{self, Lanes};
-use crate::device::cpu::matrix::{Begin, Output, SmallProduct, View, Zeros};
+use crate::device::cpu::matrix::{Output, SmallProduct, View, Zeros};
 use crate::device::cpu::vector::exp_not_positive;
 use crate::device::cpu::{Isa, Launch};
 
-/// Keys whose probabilities are made together; a multiple of four.
-const BLOCK: usize = 48;
+/// Probabilities that are made together: for as many keys as these hold rows of lanes, a multiple of four of them.
+const BLOCK: usize = 48 * 32;
 
 /// Reads q, k, v, offsets of queries, offsets of keys, mask, the output, the logarithms of the sums, and the gradient of
 /// the output; writes the gradients of q, k, v.
@@ -65,22 +65,33 @@ struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// Lengths of the parts for tiles of a width.
+    #[inline(always)]
     fn lengths(sets: &Sets, width: usize, lanes: usize) -> [usize; 9] {
         let h = sets.arguments.head_width as usize;
-        let of = |present: bool| if present { BLOCK * width } else { 0 };
+        let of = |present: bool| if present { BLOCK } else { 0 };
         let (mask, factors) = (of(sets.mask.is_some()), of(sets.arguments.drops.threshold > 0));
         let (columns, rows) = (h * width, width * h.next_multiple_of(lanes));
-        [columns, columns, columns, rows, rows, BLOCK * width, BLOCK * width, mask, factors]
+        [columns, columns, columns, rows, rows, BLOCK, BLOCK, mask, factors]
     }
 
     fn length(sets: &Sets, isa: Isa) -> usize {
         Memory::lengths(sets, VECTORS * isa.width(), isa.width()).iter().sum()
     }
 
+    #[inline(always)]
     fn new(sets: &Sets, width: usize, lanes: usize, mut scratch: &'a mut [f32]) -> Self {
-        let [q, dout, dq, q_rows, dout_rows, scores, slopes, mask, factors] =
-            Memory::lengths(sets, width, lanes).map(|length| take(&mut scratch, length));
-        Memory { q, dout, dq, q_rows, dout_rows, scores, slopes, mask, factors }
+        let lengths = Memory::lengths(sets, width, lanes);
+        Memory {
+            q: take(&mut scratch, lengths[0]),
+            dout: take(&mut scratch, lengths[1]),
+            dq: take(&mut scratch, lengths[2]),
+            q_rows: take(&mut scratch, lengths[3]),
+            dout_rows: take(&mut scratch, lengths[4]),
+            scores: take(&mut scratch, lengths[5]),
+            slopes: take(&mut scratch, lengths[6]),
+            mask: take(&mut scratch, lengths[7]),
+            factors: take(&mut scratch, lengths[8]),
+        }
     }
 }
 
@@ -104,26 +115,28 @@ impl lanes::Kernel for Set<'_> {
         let sets = &read.sets;
         let (queries, keys, accumulate) = (sets.queries_of(set), sets.keys_of(set), sets.arguments.accumulate);
         // The first tile writes the gradients of the keys, the others add to them.
-        let mut begin = [1, 2].map(|i| if accumulate[i] == 1 { Begin::There } else { Begin::Zero });
+        let mut go_on = [accumulate[1] == 1, accumulate[2] == 1];
         if queries.is_empty() {
-            for (gradient, begin) in [&mut dk, &mut dv].into_iter().zip(begin) {
-                if matches!(begin, Begin::Zero) {
+            for (gradient, go_on) in [&mut dk, &mut dv].into_iter().zip(go_on) {
+                if !go_on {
                     (0..keys.len()).for_each(|key| gradient.row(key).fill(0.0));
                 }
             }
         }
-        let mut finite = true;
-        for key in keys.clone() {
-            let columns = sets.columns(head);
-            finite &= are_finite(l, &sets.k.row(key)[columns.clone()]) & are_finite(l, &sets.v.row(key)[columns]);
+        let mut faults = Faults::none(l);
+        for matrix in [sets.k, sets.v] {
+            let part = matrix.block(keys.clone(), sets.columns(head));
+            for key in 0..keys.len() {
+                faults = faults.look(l, part.row(key));
+            }
         }
         for start in queries.clone().step_by(VECTORS * L::WIDTH) {
             let rows = start..queries.end.min(start + VECTORS * L::WIDTH);
             let dq = dq.part(rows.start - queries.start..rows.end - queries.start);
             let tile = Tile::new(l, sets, head, rows, keys.clone());
             let mut memory = Memory::new(sets, tile.width, L::WIDTH, &mut *scratch);
-            tile.gradients(l, read, &mut memory, dq, [&mut dk, &mut dv], begin, finite);
-            begin = [Begin::There; 2];
+            tile.gradients(l, read, &mut memory, dq, [&mut dk, &mut dv], go_on, faults);
+            go_on = [true; 2];
         }
     }
 }
@@ -162,8 +175,8 @@ impl Tile<'_> {
         memory: &mut Memory,
         mut dq: Output,
         [dk, dv]: [&mut Output; 2],
-        begin: [Begin; 2],
-        finite: bool,
+        go_on: [bool; 2],
+        faults: Faults<L>,
     ) {
         let (sets, width, scale) = (self.sets, self.width, self.sets.arguments.scale);
         let queries = self.statistics(l, read, memory);
@@ -171,10 +184,10 @@ impl Tile<'_> {
         multiply(l, memory.q, scale);
         self.in_rows(l, memory.q, memory.q_rows);
         self.in_rows(l, memory.dout, memory.dout_rows);
-        let careful = !(finite && are_finite(l, memory.q) && are_finite(l, memory.dout));
+        let careful = faults.look(l, memory.q).look(l, memory.dout).any(l);
         memory.dq.fill(0.0);
-        for start in self.keys.clone().step_by(BLOCK) {
-            let keys = start..self.keys.end.min(start + BLOCK);
+        for start in self.keys.clone().step_by(BLOCK / width) {
+            let keys = start..self.keys.end.min(start + BLOCK / width);
             let (k, v) = (self.of_keys(sets.k, keys.clone()), self.of_keys(sets.v, keys.clone()));
             let keys = keys.start - self.keys.start..keys.end - self.keys.start;
             let block = ..keys.len() * width;
@@ -191,8 +204,8 @@ impl Tile<'_> {
                 self.slopes(l, v * L::WIDTH, query, scores, slopes, memory.factors);
             }
             self.over_keys(l, k, slopes, memory.dq, careful);
-            self.over_queries(l, slopes, memory.q_rows, dk.part(keys.clone()), begin[0], careful);
-            self.over_queries(l, scores, memory.dout_rows, dv.part(keys), begin[1], careful);
+            self.over_queries(l, slopes, memory.q_rows, dk.part(keys.clone()), go_on[0], careful);
+            self.over_queries(l, scores, memory.dout_rows, dv.part(keys), go_on[1], careful);
         }
         multiply(l, memory.dq, scale);
         self.in_rows(l, memory.dq, memory.q_rows);
@@ -242,7 +255,8 @@ impl Tile<'_> {
         let rows = scores.chunks_exact_mut(width).zip(slopes.chunks_exact_mut(width));
         if self.drops() {
             for ((scores, slopes), factors) in rows.zip(factors.chunks_exact(width)) {
-                let (score, dp, factor) = (&mut scores[lanes.clone()], &mut slopes[lanes.clone()], &factors[lanes.clone()]);
+                let (score, dp, factor) =
+                    (&mut scores[lanes.clone()], &mut slopes[lanes.clone()], &factors[lanes.clone()]);
                 let (p, factor) = (query.probability(l, l.read(score)), l.read(factor));
                 let dropped = l.eq(factor, zero);
                 l.write(dp, query.slope(l, p, l.select(dropped, zero, l.mul(factor, l.read(dp)))));
@@ -258,13 +272,13 @@ impl Tile<'_> {
         }
     }
 
-    /// `to = begin + weights · rows`: sums over the queries, for each of some keys.
+    /// `to = weights · rows`, or adds it: sums over the queries, for each of some keys.
     #[inline(always)]
-    fn over_queries<L: Lanes>(&self, l: L, weights: &[f32], rows: &[f32], to: Output, begin: Begin, careful: bool) {
+    fn over_queries<L: Lanes>(&self, l: L, weights: &[f32], rows: &[f32], to: Output, go_on: bool, careful: bool) {
         let Ok(a) = View::row_major(weights, to.rows(), self.width) else { return };
         let a = a.block(0..to.rows(), 0..self.queries.len());
         let zeros = if careful { Zeros::OfA } else { Zeros::Count };
         let b_stride = to.columns().next_multiple_of(L::WIDTH);
-        l.enter(SmallProduct { a, b: rows, b_stride, begin, c: to, zeros });
+        l.enter(SmallProduct { a, b: rows, b_stride, go_on, c: to, zeros });
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::sets::Sets;
-use super::tile::{MOST_QUERIES, Tile, VECTORS, are_finite, multiply, take};
+use super::tile::{Faults, MOST_QUERIES, Tile, VECTORS, multiply, take};
 use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::matrix::Output;
 use crate::device::cpu::vector::{exp_not_positive, log};
@@ -47,6 +47,7 @@ struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// Lengths of the parts for tiles of a width.
+    #[inline(always)]
     fn lengths(sets: &Sets, width: usize, lanes: usize) -> [usize; 6] {
         let h = sets.arguments.head_width as usize;
         let of = |present: bool| if present { BLOCK * width } else { 0 };
@@ -58,10 +59,17 @@ impl<'a> Memory<'a> {
         Memory::lengths(sets, VECTORS * isa.width(), isa.width()).iter().sum()
     }
 
+    #[inline(always)]
     fn new(sets: &Sets, width: usize, lanes: usize, mut scratch: &'a mut [f32]) -> Self {
-        let [q, out, scores, mask, factors, rows] =
-            Memory::lengths(sets, width, lanes).map(|length| take(&mut scratch, length));
-        Memory { q, out, scores, mask, factors, rows }
+        let lengths = Memory::lengths(sets, width, lanes);
+        Memory {
+            q: take(&mut scratch, lengths[0]),
+            out: take(&mut scratch, lengths[1]),
+            scores: take(&mut scratch, lengths[2]),
+            mask: take(&mut scratch, lengths[3]),
+            factors: take(&mut scratch, lengths[4]),
+            rows: take(&mut scratch, lengths[5]),
+        }
     }
 }
 
@@ -115,7 +123,7 @@ impl Tile<'_> {
         self.transposed(l, self.sets.q, memory.q);
         multiply(l, memory.q, self.sets.arguments.scale);
         let mut running = self.walk(l, memory, false);
-        if !are_finite(l, memory.out) {
+        if Faults::none(l).look(l, memory.out).any(l) {
             // Perhaps by a key of weight 0 whose value is not finite.
             running = self.walk(l, memory, true);
         }

@@ -8,7 +8,7 @@ use crate::device::cpu::matrix::View;
 use crate::ops::ragged::{rows_of, set_of};
 
 /// Query rows of a piece of forward's work; a multiple of what is computed together.
-const PIECE: usize = 64;
+const PIECE: usize = 32;
 
 /// What both kernels read.
 pub(super) struct Sets<'a> {
@@ -51,18 +51,22 @@ impl<'a> Sets<'a> {
         View::row_major(matrix, self.q.rows(), self.q.columns()).ok()
     }
 
+    #[inline(always)]
     pub(super) fn count(&self) -> usize {
         self.arguments.sets as usize
     }
 
+    #[inline(always)]
     pub(super) fn set_of(&self, query: usize) -> usize {
         set_of(self.query_offsets, query)
     }
 
+    #[inline(always)]
     pub(super) fn queries_of(&self, set: usize) -> Range<usize> {
         rows_of(self.query_offsets, set, self.arguments.queries as usize)
     }
 
+    #[inline(always)]
     pub(super) fn keys_of(&self, set: usize) -> Range<usize> {
         rows_of(self.key_offsets, set, self.arguments.keys as usize)
     }

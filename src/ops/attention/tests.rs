@@ -37,9 +37,8 @@ impl Call {
 
     fn run(&self, device: &Device) -> Results {
         let width = self.heads * self.h;
-        let matrix = |values: &[f32], width: usize| {
-            Tensor::from_values(device, [values.len() / width, width], values).unwrap()
-        };
+        let matrix =
+            |values: &[f32], width: usize| Tensor::from_values(device, [values.len() / width, width], values).unwrap();
         let offsets = |offsets: &[u32]| Tensor::from_indices(device, [offsets.len()], offsets).unwrap();
         let mut inputs: Vec<Tensor> = self.matrices[..3].iter().map(|values| matrix(values, width)).collect();
         inputs.extend([offsets(&self.query_offsets), offsets(&self.key_offsets)]);

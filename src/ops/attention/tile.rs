@@ -7,15 +7,17 @@ use std::ops::Range;
 
 use super::sets::Sets;
 use crate::device::cpu::lanes::Lanes;
-use crate::device::cpu::matrix::{Begin, Output, PackPanel, SmallProduct, View, Zeros};
-use crate::random::philox4x32_many;
+use crate::device::cpu::matrix::{Output, PackPanel, SmallProduct, View, Zeros};
+use crate::device::cpu::vector;
 
 /// Vectors of queries in a tile, at most.
-pub(super) const VECTORS: usize = 2;
+pub(super) const VECTORS: usize = 4;
 /// Most queries in a tile.
-pub(super) const MOST_QUERIES: usize = 32;
+pub(super) const MOST_QUERIES: usize = 64;
 /// Keys that share the words of one counter.
 const SHARING: usize = 4;
+/// The numbers of the lanes.
+const LANES: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
 
 /// Queries of one set, one in each lane, of one head.
 pub(super) struct Tile<'a> {
@@ -47,7 +49,15 @@ impl<'a> Tile<'a> {
     pub(super) fn transposed<L: Lanes>(&self, l: L, matrix: View, to: &mut [f32]) {
         let part = matrix.block(self.queries.clone(), self.sets.columns(self.head));
         let (depth, columns) = (part.columns(), part.rows());
-        l.enter(PackPanel { b: part.transposed(), first_row: 0, depth, first_column: 0, columns, width: self.width, to });
+        l.enter(PackPanel {
+            b: part.transposed(),
+            first_row: 0,
+            depth,
+            first_column: 0,
+            columns,
+            width: self.width,
+            to,
+        });
     }
 
     /// What was transposed, row by row again; rows are whole vectors long.
@@ -69,8 +79,8 @@ impl<'a> Tile<'a> {
     #[inline(always)]
     pub(super) fn for_keys<L: Lanes>(&self, l: L, rows: View, lanes: &[f32], to: &mut [f32]) {
         let Ok(c) = Output::row_major(to, rows.rows(), self.width) else { return };
-        let (b_stride, begin, zeros) = (self.width, Begin::Zero, Zeros::Count);
-        l.enter(SmallProduct { a: rows, b: lanes, b_stride, begin, c, zeros });
+        let (b_stride, zeros) = (self.width, Zeros::Count);
+        l.enter(SmallProduct { a: rows, b: lanes, b_stride, go_on: false, c, zeros });
     }
 
     /// `to += rowsᵀ · weights`: sums over some keys, one row of lanes for each column of the head. With `careful` a key of
@@ -80,7 +90,7 @@ impl<'a> Tile<'a> {
         let Ok(c) = Output::row_major(to, rows.columns(), self.width) else { return };
         let zeros = if careful { Zeros::OfB } else { Zeros::Count };
         let b_stride = self.width;
-        l.enter(SmallProduct { a: rows.transposed(), b: weights, b_stride, begin: Begin::There, c, zeros });
+        l.enter(SmallProduct { a: rows.transposed(), b: weights, b_stride, go_on: true, c, zeros });
     }
 
     /// Replaces the scores of pairs that the mask excludes by −∞ and returns which lanes attend to any of the keys (above
@@ -116,37 +126,21 @@ impl<'a> Tile<'a> {
     /// The dropout factors of some keys, counted from the start of the set and beginning at a multiple of four: a row of
     /// lanes for each. `to` has room for a multiple of four rows.
     #[inline(always)]
-    pub(super) fn factors<L: Lanes>(&self, _: L, keys: Range<usize>, to: &mut [f32]) {
-        let rows = keys.len().next_multiple_of(SHARING);
-        let first = (keys.start / SHARING) as u32;
-        for (tile, rows) in to[..rows * self.width].chunks_exact_mut(SHARING * self.width).enumerate() {
-            let index = first + tile as u32;
-            let mut lane = 0;
-            while self.width - lane >= 16 {
-                self.factors_together::<16>(index, lane, rows);
-                lane += 16;
-            }
-            while self.width - lane >= 8 {
-                self.factors_together::<8>(index, lane, rows);
-                lane += 8;
-            }
-            while self.width - lane >= 4 {
-                self.factors_together::<4>(index, lane, rows);
-                lane += 4;
-            }
-        }
-    }
-
-    /// The factors of N lanes for the four keys of an index; plain loops, which the compiler turns into vectors.
-    #[inline(always)]
-    fn factors_together<const N: usize>(&self, index: u32, lane: usize, rows: &mut [f32]) {
+    pub(super) fn factors<L: Lanes>(&self, l: L, keys: Range<usize>, to: &mut [f32]) {
         let drops = &self.sets.arguments.drops;
-        let first = (self.queries.start + lane) as u32;
-        let queries = std::array::from_fn(|i| first.wrapping_add(i as u32));
-        let words = philox4x32_many(drops.key, [queries, [index; N], [self.head as u32; N], [3; N]]);
-        for (row, words) in rows.chunks_exact_mut(self.width).zip(words) {
-            for (factor, word) in row[lane..lane + N].iter_mut().zip(words) {
-                *factor = drops.factor(word);
+        let (scale, threshold) = (l.splat(drops.scale), l.splat_int(drops.threshold as i32));
+        let (head, purpose) = (l.splat_int(self.head as i32), l.splat_int(3));
+        let rows = keys.len().next_multiple_of(SHARING);
+        for (tile, rows) in to[..rows * self.width].chunks_exact_mut(SHARING * self.width).enumerate() {
+            let index = l.splat_int((keys.start / SHARING + tile) as i32);
+            for lane in (0..self.width).step_by(L::WIDTH) {
+                let first = l.splat_int((self.queries.start + lane) as i32);
+                let query = l.add_int(first, l.to_int(l.read(&LANES)));
+                let words = vector::philox4x32(l, drops.key, [query, index, head, purpose]);
+                for (row, word) in rows.chunks_exact_mut(self.width).zip(words) {
+                    let factor = l.select(l.below(word, threshold), l.zero(), scale);
+                    l.write(&mut row[lane..lane + L::WIDTH], factor);
+                }
             }
         }
     }
@@ -158,17 +152,36 @@ impl<'a> Tile<'a> {
     }
 }
 
-/// Whether all numbers of whole vectors are finite.
-#[inline(always)]
-pub(super) fn are_finite<L: Lanes>(l: L, x: &[f32]) -> bool {
-    let mut faults = l.zero();
-    for x in x.chunks(L::WIDTH) {
-        // Zero, or NaN where x is not finite.
-        let x = l.read(x);
-        faults = l.or(faults, l.sub(x, x));
+/// Looks for numbers that are not finite.
+#[derive(Clone, Copy)]
+pub(super) struct Faults<L: Lanes>(L::F);
+
+impl<L: Lanes> Faults<L> {
+    #[inline(always)]
+    pub(super) fn none(l: L) -> Self {
+        Faults(l.zero())
     }
-    let faults = l.select(l.eq(faults, l.zero()), l.zero(), l.splat(1.0));
-    !l.any(l.lt(l.zero(), faults))
+
+    /// Looks at a row.
+    #[inline(always)]
+    pub(super) fn look(self, l: L, x: &[f32]) -> Self {
+        let mut faults = self.0;
+        let vectors = x.chunks_exact(L::WIDTH);
+        let rest = l.read(vectors.remainder());
+        for x in vectors {
+            // Zero, or NaN where x is not finite.
+            let x = l.read(x);
+            faults = l.or(faults, l.sub(x, x));
+        }
+        Faults(l.or(faults, l.sub(rest, rest)))
+    }
+
+    /// Whether there was any.
+    #[inline(always)]
+    pub(super) fn any(self, l: L) -> bool {
+        let zero = l.zero();
+        l.any(l.lt(zero, l.select(l.eq(self.0, zero), zero, l.splat(1.0))))
+    }
 }
 
 /// Multiplies all numbers of whole vectors.
@@ -180,6 +193,7 @@ pub(super) fn multiply<L: Lanes>(l: L, x: &mut [f32], factor: f32) {
 }
 
 /// Takes the first numbers of what is left of the working memory.
+#[inline(always)]
 pub(super) fn take<'a>(memory: &mut &'a mut [f32], length: usize) -> &'a mut [f32] {
     let (first, rest) = std::mem::take(memory).split_at_mut(length);
     *memory = rest;

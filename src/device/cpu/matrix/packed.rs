@@ -34,11 +34,9 @@ pub fn pack(isa: Isa, b: View, to: &mut [f32]) {
     }
 }
 
-/// What the sums of a [`PackedProduct`] or [`SmallProduct`](super::SmallProduct) begin with.
+/// What the sums of a [`PackedProduct`] begin with.
 #[derive(Clone, Copy)]
 pub enum Begin<'a> {
-    /// Zero.
-    Zero,
     /// One number per column.
     Bias(&'a [f32]),
     /// What stands in C.
@@ -84,7 +82,6 @@ impl Kernel for PackedProduct<'_> {
         assert!(panels.len() >= depth * columns.next_multiple_of(L::WIDTH), "B has {} elements", panels.len());
         assert!(c.len() >= rows * columns, "C has {} elements", c.len());
         let start = match begin {
-            Begin::Zero => Start::Zero,
             Begin::Bias(bias) => {
                 assert!(bias.len() >= columns, "the bias has {} elements", bias.len());
                 Start::Bias(bias.as_ptr())

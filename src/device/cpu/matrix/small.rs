@@ -1,8 +1,6 @@
 //! Products of small matrices on the calling thread, all of them read where they lie: steps of larger kernels whose operands
 //! are in the first-level cache.
 
-use super::packed::Begin;
-use super::tile::{Operands, Start, Tile};
 use super::view::{Output, Target, View};
 use crate::device::cpu::lanes::{Kernel, Lanes};
 
@@ -17,7 +15,7 @@ pub enum Zeros {
     OfB,
 }
 
-/// `C = begin + A·B`. Every sum is one chain of fused multiply-adds in ascending order, as of [`product`](super::product);
+/// `C = A·B`, or `C + A·B`. Every sum is one chain of fused multiply-adds in ascending order, as of [`product`](super::product);
 /// where all numbers are finite, the bits do not depend on [`SmallProduct::zeros`], which costs speed if it is not
 /// [`Zeros::Count`].
 pub struct SmallProduct<'a> {
@@ -27,8 +25,8 @@ pub struct SmallProduct<'a> {
     pub b: &'a [f32],
     /// The distance of B's rows.
     pub b_stride: usize,
-    /// What the sums begin with.
-    pub begin: Begin<'a>,
+    /// Whether the sums go on from what stands in C, instead of from 0.
+    pub go_on: bool,
     /// C.
     pub c: Output<'a>,
     /// What zeros are worth.
@@ -42,7 +40,7 @@ impl Kernel for SmallProduct<'_> {
     /// When sizes do not fit or A's elements all lie apart.
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let SmallProduct { a, b, b_stride, begin, mut c, zeros } = self;
+        let SmallProduct { a, b, b_stride, go_on, mut c, zeros } = self;
         let (rows, depth, columns) = (c.rows(), a.columns(), c.columns());
         if rows == 0 || columns == 0 {
             return;
@@ -51,107 +49,180 @@ impl Kernel for SmallProduct<'_> {
         assert!(a.rows() == rows && (by_rows || a.row_stride() == 1), "A has {} rows for {rows}", a.rows());
         let padded = columns.next_multiple_of(L::WIDTH);
         assert!(depth == 0 || (depth - 1) * b_stride + padded <= b.len(), "B has {} elements", b.len());
-        let start = match begin {
-            Begin::Zero => Start::Zero,
-            Begin::There => Start::Partial,
-            Begin::Bias(bias) => {
-                assert!(bias.len() >= columns, "the bias has {} elements", bias.len());
-                Start::Bias(bias.as_ptr())
-            }
-        };
-        let whole = Operands {
+        let whole = Panel {
+            rows,
             depth,
             a: a.from(0, 0).as_ptr(),
             a_stride: if by_rows { a.row_stride() } else { a.column_stride() },
             b: b.as_ptr(),
             b_stride,
-            start,
-            to: c.raw(),
+            c: c.raw(),
             columns,
-            add: false,
         };
         for column in (0..columns).step_by(2 * L::WIDTH) {
             // SAFETY: the sizes were asserted, and C is borrowed for writing.
             unsafe {
-                let operands = Operands {
+                let panel = Panel {
                     b: whole.b.wrapping_add(column),
-                    start: match start {
-                        Start::Bias(bias) => Start::Bias(bias.add(column)),
-                        other => other,
-                    },
-                    to: Target { start: whole.to.start.add(column), ..whole.to },
+                    c: Target { start: whole.c.start.add(column), ..whole.c },
                     columns: (columns - column).min(2 * L::WIDTH),
                     ..whole
                 };
-                match (operands.columns > L::WIDTH, by_rows, zeros) {
-                    (true, true, Zeros::Count) => panel::<L, 2, true>(l, operands, rows),
-                    (true, false, Zeros::Count) => panel::<L, 2, false>(l, operands, rows),
-                    (false, true, Zeros::Count) => panel::<L, 1, true>(l, operands, rows),
-                    (false, false, Zeros::Count) => panel::<L, 1, false>(l, operands, rows),
-                    (_, _, zeros) => l.enter(Careful { operands, rows, by_rows, zeros }),
+                match (zeros, by_rows, go_on) {
+                    (Zeros::Count, true, false) => panel.run::<L, true, false>(l),
+                    (Zeros::Count, true, true) => panel.run::<L, true, true>(l),
+                    (Zeros::Count, false, false) => panel.run::<L, false, false>(l),
+                    (Zeros::Count, false, true) => panel.run::<L, false, true>(l),
+                    _ => l.enter(Careful { panel, by_rows, go_on, zeros }),
                 }
             }
         }
     }
 }
 
-/// All rows of V vectors of columns.
-///
-/// # Safety
-/// As of [`Tile::new`], for all rows.
-#[inline(always)]
-unsafe fn panel<L: Lanes, const V: usize, const BY_ROWS: bool>(l: L, operands: Operands, rows: usize) {
-    // Eight sums are enough to be under way together.
-    let best = if V == 1 { 8 } else { L::ROWS_OF_TWO };
-    let mut row = 0;
-    macro_rules! strips {
-        ($($height:literal)*) => {
-            $(if best >= $height && rows - row >= $height {
-                let count = (rows - row) / $height;
-                l.enter(Strip::<$height, V, BY_ROWS> { operands: below::<BY_ROWS>(operands, row), count });
-                row += count * $height;
-            })*
-        };
-    }
-    strips!(12 8 6 4 2 1);
-    debug_assert_eq!(row, rows);
+/// Up to two vectors of columns. `a_stride` is the distance of A's rows where those are contiguous, else of its columns.
+#[derive(Clone, Copy)]
+struct Panel {
+    rows: usize,
+    depth: usize,
+    a: *const f32,
+    a_stride: usize,
+    b: *const f32,
+    b_stride: usize,
+    c: Target,
+    columns: usize,
 }
 
-/// The operands of a tile some rows further down.
-#[inline(always)]
-fn below<const BY_ROWS: bool>(operands: Operands, rows: usize) -> Operands {
-    Operands {
-        a: operands.a.wrapping_add(rows * if BY_ROWS { operands.a_stride } else { 1 }),
-        to: Target { start: operands.to.start.wrapping_add(rows * operands.to.row_stride), ..operands.to },
-        ..operands
-    }
-}
-
-/// Tiles below each other.
-struct Strip<const R: usize, const V: usize, const BY_ROWS: bool> {
-    operands: Operands,
-    count: usize,
-}
-
-impl<const R: usize, const V: usize, const BY_ROWS: bool> Kernel for Strip<R, V, BY_ROWS> {
-    type Output = ();
-
+impl Panel {
+    /// # Safety
+    /// The elements exist, B's rows have room for whole vectors, and nobody else uses C.
     #[inline(always)]
-    fn run<L: Lanes>(self, l: L) {
-        let Strip { mut operands, count } = self;
-        for _ in 0..count {
-            // SAFETY: promised to `panel`.
-            unsafe { Tile::<R, V, BY_ROWS>::new(operands) }.run(l);
-            operands = below::<BY_ROWS>(operands, R);
+    unsafe fn run<L: Lanes, const BY_ROWS: bool, const GO_ON: bool>(self, l: L) {
+        // SAFETY: by the caller.
+        unsafe {
+            if self.columns > L::WIDTH {
+                self.strips::<L, 2, BY_ROWS, GO_ON>(l);
+            } else {
+                self.strips::<L, 1, BY_ROWS, GO_ON>(l);
+            }
+        }
+    }
+
+    /// All rows of V vectors of columns.
+    ///
+    /// # Safety
+    /// As of [`Panel::run`].
+    #[inline(always)]
+    unsafe fn strips<L: Lanes, const V: usize, const BY_ROWS: bool, const GO_ON: bool>(self, l: L) {
+        // Eight sums are enough to be under way together.
+        let best = if V == 1 { 8 } else { L::ROWS_OF_TWO };
+        let mut row = 0;
+        macro_rules! strips {
+            ($($height:literal)*) => {
+                $(if best >= $height && self.rows - row >= $height {
+                    let count = (self.rows - row) / $height;
+                    l.enter(Strip::<$height, V, BY_ROWS, GO_ON>(self.below::<BY_ROWS>(row), count));
+                    row += count * $height;
+                })*
+            };
+        }
+        strips!(12 8 6 4 2 1);
+        debug_assert_eq!(row, self.rows);
+    }
+
+    /// The panel without its first rows.
+    #[inline(always)]
+    fn below<const BY_ROWS: bool>(self, rows: usize) -> Self {
+        Panel {
+            a: self.a.wrapping_add(rows * if BY_ROWS { self.a_stride } else { 1 }),
+            c: Target { start: self.c.start.wrapping_add(rows * self.c.row_stride), ..self.c },
+            ..self
         }
     }
 }
 
-/// Up to two vectors of columns, without the products of zeros of one factor.
+/// Tiles of R rows and V vectors below each other.
+struct Strip<const R: usize, const V: usize, const BY_ROWS: bool, const GO_ON: bool>(Panel, usize);
+
+impl<const R: usize, const V: usize, const BY_ROWS: bool, const GO_ON: bool> Kernel for Strip<R, V, BY_ROWS, GO_ON> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let Strip(mut panel, count) = self;
+        for _ in 0..count {
+            // SAFETY: promised to `Panel::strips`.
+            unsafe { tile::<L, R, V, BY_ROWS, GO_ON>(l, panel) };
+            panel = panel.below::<BY_ROWS>(R);
+        }
+    }
+}
+
+/// Tiles between the one that is computed and the one whose rows of A are asked for.
+const AHEAD: usize = 4;
+
+/// R rows and V vectors of columns, held in registers along k.
+///
+/// # Safety
+/// As of [`Panel::run`].
+#[inline(always)]
+unsafe fn tile<L: Lanes, const R: usize, const V: usize, const BY_ROWS: bool, const GO_ON: bool>(l: L, panel: Panel) {
+    let Panel { depth, a, a_stride, mut b, b_stride, c, columns, .. } = panel;
+    let whole = columns == V * L::WIDTH;
+    let mut sums = [[l.zero(); V]; R];
+    // SAFETY: by the caller; only the last vector of a row may be a part.
+    unsafe {
+        if BY_ROWS {
+            for r in 0..R {
+                l.prefetch(a.wrapping_add((AHEAD * R + r) * a_stride));
+            }
+        }
+        if GO_ON {
+            for r in 0..R {
+                l.prefetch(c.start.wrapping_add((R + r) * c.row_stride));
+                for v in 0..V {
+                    let place = c.row(r).add(v * L::WIDTH);
+                    sums[r][v] =
+                        if whole || v + 1 < V { l.load(place) } else { l.load_partial(place, columns - v * L::WIDTH) };
+                }
+            }
+        }
+        let mut a = a;
+        for _ in 0..depth {
+            if !BY_ROWS {
+                l.prefetch(a.wrapping_add(AHEAD * 8 * a_stride));
+            }
+            let mut vectors = [l.zero(); V];
+            for v in 0..V {
+                vectors[v] = l.load(b.add(v * L::WIDTH));
+            }
+            for r in 0..R {
+                let factor = l.splat(*a.add(if BY_ROWS { r * a_stride } else { r }));
+                for v in 0..V {
+                    sums[r][v] = l.fma(factor, vectors[v], sums[r][v]);
+                }
+            }
+            a = a.wrapping_add(if BY_ROWS { 1 } else { a_stride });
+            b = b.wrapping_add(b_stride);
+        }
+        for r in 0..R {
+            for v in 0..V {
+                let place = c.row(r).add(v * L::WIDTH);
+                if whole || v + 1 < V {
+                    l.store(place, sums[r][v]);
+                } else {
+                    l.store_partial(place, sums[r][v], columns - v * L::WIDTH);
+                }
+            }
+        }
+    }
+}
+
+/// A panel without the products of zeros of one factor.
 struct Careful {
-    operands: Operands,
-    rows: usize,
+    panel: Panel,
     by_rows: bool,
+    go_on: bool,
     zeros: Zeros,
 }
 
@@ -160,19 +231,15 @@ impl Kernel for Careful {
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Careful { operands: Operands { depth, a, a_stride, b, b_stride, start, to, columns, .. }, .. } = self;
+        let Careful { panel: Panel { rows, depth, a, a_stride, b, b_stride, c, columns }, .. } = self;
         let (row_stride, column_stride) = if self.by_rows { (a_stride, 1) } else { (1, a_stride) };
-        for row in 0..self.rows {
+        for row in 0..rows {
             for column in (0..columns).step_by(L::WIDTH) {
                 let count = L::WIDTH.min(columns - column);
                 // SAFETY: as of the tiles; rows of B have room for whole vectors.
                 unsafe {
-                    let place = to.row(row).add(column);
-                    let mut sum = match start {
-                        Start::Zero => l.zero(),
-                        Start::Bias(bias) => l.load_partial(bias.add(column), count),
-                        Start::Partial => l.load_partial(place, count),
-                    };
+                    let place = c.row(row).add(column);
+                    let mut sum = if self.go_on { l.load_partial(place, count) } else { l.zero() };
                     for k in 0..depth {
                         let left = l.splat(*a.add(row * row_stride + k * column_stride));
                         let right = l.load(b.add(k * b_stride + column));
@@ -193,7 +260,7 @@ mod tests {
     use crate::random::Key;
     use rand::RngExt;
 
-    /// `C = begin + A·B` by the definition; A is `[rows, depth]`.
+    /// `C + A·B` by the definition; A is `[rows, depth]`.
     fn expected(a: &[f32], b: &[f32], b_stride: usize, c: &[f32], [rows, depth, columns]: [usize; 3]) -> Vec<f32> {
         let mut c = c.to_vec();
         for i in 0..rows {
@@ -219,7 +286,7 @@ mod tests {
                 let (a, b, c) = (numbers(rows * depth), numbers(depth * b_stride), numbers(rows * columns));
                 let mut transposed = vec![0.0; rows * depth];
                 (0..rows * depth).for_each(|i| transposed[i % depth * rows + i / depth] = a[i]);
-                for (begin, start) in [(Begin::There, c.clone()), (Begin::Zero, vec![0.0; c.len()])] {
+                for (go_on, start) in [(true, c.clone()), (false, vec![0.0; c.len()])] {
                     let expected = expected(&a, &b, b_stride, &start, sizes);
                     for by_rows in [true, false] {
                         for zeros in [Zeros::Count, Zeros::OfA, Zeros::OfB] {
@@ -233,7 +300,7 @@ mod tests {
                                 to[..columns].copy_from_slice(from);
                             }
                             let output = Output::new(&mut padded, rows, columns, stride).unwrap();
-                            isa.run(SmallProduct { a, b: &b, b_stride, begin, c: output, zeros });
+                            isa.run(SmallProduct { a, b: &b, b_stride, go_on, c: output, zeros });
                             for (row, expected) in padded.chunks(stride).zip(expected.chunks(columns)) {
                                 assert_eq!(&row[..columns], expected, "{sizes:?}, {zeros:?}, {}", isa.name());
                                 assert_eq!(row[columns..], [9.0; 3]);
@@ -253,8 +320,7 @@ mod tests {
                 let rows: Vec<f32> = b.iter().flat_map(|&b| vec![b; width]).collect();
                 let mut c = [1.0];
                 let (a, c_view) = (View::row_major(&a, 1, 2).unwrap(), Output::row_major(&mut c, 1, 1).unwrap());
-                let begin = Begin::There;
-                isa.run(SmallProduct { a, b: &rows, b_stride: width, begin, c: c_view, zeros });
+                isa.run(SmallProduct { a, b: &rows, b_stride: width, go_on: true, c: c_view, zeros });
                 c[0]
             };
             let infinity = f32::INFINITY;
@@ -277,7 +343,7 @@ mod tests {
             fn run<L: Lanes>(self, l: L) {
                 let mut c = [0.0];
                 let (a, c) = (View::row_major(self.0, 1, 1).unwrap(), Output::row_major(&mut c, 1, 1).unwrap());
-                SmallProduct { a, b: self.0, b_stride: 1, begin: Begin::Zero, c, zeros: Zeros::Count }.run(l);
+                SmallProduct { a, b: self.0, b_stride: 1, go_on: false, c, zeros: Zeros::Count }.run(l);
             }
         }
         Isa::default().run(Try(&[1.0]));

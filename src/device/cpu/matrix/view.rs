@@ -16,6 +16,7 @@ pub struct View<'a> {
 }
 
 /// One past the largest index of a matrix, if it fits into a number.
+#[inline(always)]
 fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Option<usize> {
     if rows == 0 || columns == 0 {
         return Some(0);
@@ -30,6 +31,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// When the data is too short.
+    #[inline(always)]
     pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Result<Self> {
         match extent(rows, columns, row_stride, column_stride) {
             Some(length) if length <= data.len() => Ok(View { data, rows, columns, row_stride, column_stride }),
@@ -41,11 +43,13 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// When the data is too short.
+    #[inline(always)]
     pub fn row_major(data: &'a [f32], rows: usize, columns: usize) -> Result<Self> {
         View::new(data, rows, columns, columns, 1)
     }
 
     /// The same memory with rows and columns exchanged.
+    #[inline(always)]
     pub fn transposed(self) -> Self {
         View {
             rows: self.columns,
@@ -92,15 +96,18 @@ impl<'a> View<'a> {
         self.columns
     }
 
+    #[inline(always)]
     pub(super) fn row_stride(&self) -> usize {
         self.row_stride
     }
 
+    #[inline(always)]
     pub(super) fn column_stride(&self) -> usize {
         self.column_stride
     }
 
     /// The memory from element `[row, column]` on; nothing if the matrix has no elements.
+    #[inline(always)]
     pub(super) fn from(&self, row: usize, column: usize) -> &'a [f32] {
         if self.rows == 0 || self.columns == 0 {
             return &[];
@@ -124,6 +131,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When the data is too short or rows overlap.
+    #[inline(always)]
     pub fn new(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Result<Self> {
         let overlap = rows > 1 && row_stride < columns;
         match extent(rows, columns, row_stride, 1) {
@@ -139,6 +147,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When the data is too short.
+    #[inline(always)]
     pub fn row_major(data: &'a mut [f32], rows: usize, columns: usize) -> Result<Self> {
         Output::new(data, rows, columns, columns)
     }
@@ -221,6 +230,7 @@ impl Target {
     }
 }
 
+#[cold]
 fn too_short(length: usize, rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Error {
     Error::shape(
         "matrix product",
