@@ -205,6 +205,9 @@ impl Operation for Attention {
             case(4, 16, &[0, 9, 12, 41], &[0, 9, 12, 41], None, 0.25),
             case(2, 7, &[0, 4, 11], &[0, 9, 14], Some(9), 0.0),
             case(2, 7, &[0, 4, 11], &[0, 1, 41], Some(36), 0.5),
+            // More keys than two blocks, more queries than a tile, heads a little wider than a vector.
+            case(1, 9, &[0, 37], &[0, 290], None, 0.0),
+            case(2, 17, &[0, 1, 70], &[0, 131, 135], Some(129), 0.2),
         ]
     }
 }
