@@ -18,10 +18,12 @@ export CARGO_TARGET_DIR="${SIGNS_TARGET_DIR:-$copy/target}" CARGO_INCREMENTAL=1
 # file | what stands there, once | with the sign turned
 list='
 affine | Arguments { shift: 0.0, accumulate: sink.flag(), ..call.attributes.get() } | Arguments { shift: 0.0, accumulate: sink.flag(), scale: -call.attributes.get::<Arguments>().scale }
-attention/kernel | statistics[1] = dot( | statistics[1] = -dot(
-attention/kernel | add_scaled(dq, p * (dp - delta) | add_scaled(dq, p * (dp + delta)
-attention/kernel | add_scaled(dk, p * (dp - delta) | add_scaled(dk, p * (dp + delta)
-attention/kernel | add_scaled(dv, p * factor, dout) | add_scaled(dv, -p * factor, dout)
+attention/backward | query.delta = l.fma( | query.delta = l.fnma(
+attention/backward | l.mul(p, l.sub(dp, self.delta)) | l.mul(p, l.add(dp, self.delta))
+attention/backward | multiply(l, memory.q, scale); | multiply(l, memory.q, -scale);
+attention/backward | multiply(l, memory.dq, scale); | multiply(l, memory.dq, -scale);
+attention/backward | l.write(score, p); | l.write(score, l.neg(p));
+attention/backward | l.write(score, l.select(dropped, zero, l.mul(p, factor))); | l.write(score, l.neg(l.select(dropped, zero, l.mul(p, factor))));
 binary | (Subtract, _) => -1.0, | (Subtract, _) => 1.0,
 binary | (Multiply, 0) => b, | (Multiply, 0) => -b,
 binary | (Divide, _) => -a / (b * b), | (Divide, _) => a / (b * b),

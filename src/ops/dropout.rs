@@ -39,11 +39,6 @@ impl Drops {
 
     /// Nothing is dropped.
     pub(super) const NONE: Drops = Drops { threshold: 0, scale: 1.0, key: [0; 2] };
-
-    /// The factor of a random word: 0 or the scale.
-    pub(super) fn factor(&self, word: u32) -> f32 {
-        if word >= self.threshold { self.scale } else { 0.0 }
-    }
 }
 
 #[repr(C)]

@@ -3,3 +3,4 @@
 mod philox;
 
 pub use philox::{Key, Stream, philox4x32, philox4x32_many};
+pub(crate) use philox::{MULTIPLIERS, ROUNDS, WEYL};

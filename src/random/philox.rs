@@ -8,9 +8,12 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-const ROUNDS: usize = 10;
+/// The constants of a round.
+pub const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// What is added to the key from round to round.
+pub const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+/// The number of rounds.
+pub const ROUNDS: usize = 10;
 
 /// Four 32-bit words from a 64-bit key and a 128-bit counter.
 pub fn philox4x32(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {

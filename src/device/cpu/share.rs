@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::matrix::Output;
+use super::scratch::with_scratch;
 use super::threads::Threads;
 
 impl Threads {
@@ -74,6 +76,55 @@ impl Threads {
             task(index, outputs.each_ref().map(|output| unsafe { output.rows(start, end, false) }), scratch);
         });
     }
+
+    /// Cuts several row-major matrices, given with their widths, into blocks: at ranges of rows, `ranges(0)`, …,
+    /// `ranges(count − 1)`, one for each matrix, and into `parts` equally wide parts of columns. Calls `task` with the number
+    /// of each range and part, the block of every matrix, and `scratch` numbers of working memory.
+    ///
+    /// # Panics
+    /// As [`Threads::run`], for ranges that overlap, do not ascend, or leave a matrix, and for a width that is no multiple
+    /// of `parts`.
+    pub fn for_each_block<const N: usize>(
+        &self,
+        count: usize,
+        ranges: impl Fn(usize) -> [Range<usize>; N],
+        parts: usize,
+        outputs: [(&mut [f32], usize); N],
+        scratch: usize,
+        task: impl Fn(usize, usize, [Output; N], &mut [f32]) + Sync,
+    ) {
+        // The ends of all ranges are noted down, so that those that were checked are those that are used.
+        with_scratch(2 * N * count, |memory| {
+            let noted: &mut [[u32; 2]] = bytemuck::cast_slice_mut(memory);
+            let mut ends = [0; N];
+            for index in 0..count {
+                for (i, Range { start, end: next }) in ranges(index).into_iter().enumerate() {
+                    let end = std::mem::replace(&mut ends[i], next);
+                    assert!(end <= start && start <= next, "range {index}, {start}..{next}, begins before {end}");
+                    noted[index * N + i] = [start as u32, next as u32];
+                }
+            }
+            let mut ends = ends.into_iter();
+            let outputs = outputs.map(|(data, width)| {
+                let end = ends.next().unwrap_or_default();
+                let whole = end.checked_mul(width).is_some_and(|length| length <= data.len());
+                assert!(whole && u32::try_from(end).is_ok(), "the ranges end at row {end} of {}", data.len());
+                assert!(width.is_multiple_of(parts), "{parts} parts of {width} columns");
+                Pieces { start: data.as_mut_ptr(), length: data.len(), width }
+            });
+            let (outputs, noted) = (&outputs, &*noted);
+            self.run_with_scratch(count * parts, scratch, &|index, scratch| {
+                let (range, part) = (index / parts, index % parts);
+                let blocks = std::array::from_fn(|i| {
+                    let [start, end] = noted[range * N + i].map(|row| row as usize);
+                    // SAFETY: the rows exist and those of different ranges lie apart, as checked above; so do the parts of
+                    // a row; each index is given to one call.
+                    unsafe { outputs[i].block(start..end, part, parts) }
+                });
+                task(range, part, blocks, scratch);
+            });
+        });
+    }
 }
 
 /// A matrix whose rows are handed out to several threads.
@@ -97,6 +148,19 @@ impl<T> Pieces<T> {
         let end = if is_last { self.length } else { last * self.width };
         // SAFETY: by the caller, and begin ≤ end ≤ length as checked when the outputs were taken.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(begin), end - begin) }
+    }
+}
+
+impl Pieces<f32> {
+    /// Some rows of one of `parts` equally wide parts of the columns.
+    ///
+    /// # Safety
+    /// The rows and the part exist, and nobody else uses them.
+    unsafe fn block(&self, rows: Range<usize>, part: usize, parts: usize) -> Output<'_> {
+        let columns = self.width / parts;
+        let offset = if rows.is_empty() { 0 } else { rows.start * self.width + part * columns };
+        // SAFETY: by the caller; a block without rows has no elements.
+        unsafe { Output::from_raw(self.start.add(offset), rows.len(), columns, self.width) }
     }
 }
 
@@ -141,5 +205,44 @@ mod tests {
     #[should_panic(expected = "begins before 2")]
     fn ranges_that_overlap_are_refused() {
         Threads::single().for_each_range(2, |index| index..index + 2, [&mut [0; 4]], 0, |_, _, _| {});
+    }
+
+    #[test]
+    fn blocks_of_rows_and_columns() {
+        let ends = [0, 2, 2, 3, 7];
+        for count in [1, 2, 3, 8] {
+            let (mut a, mut b) = ([0.0; 28], [0.0; 16]);
+            let ranges = |index: usize| [ends[index]..ends[index + 1], index..index + 1];
+            let threads = Threads::new(count).unwrap();
+            threads.for_each_block(
+                4,
+                ranges,
+                2,
+                [(&mut a, 4), (&mut b, 4)],
+                5,
+                |range, part, [mut a, mut b], scratch| {
+                    assert_eq!(
+                        (a.rows(), a.columns(), b.rows(), b.columns()),
+                        (ends[range + 1] - ends[range], 2, 1, 2)
+                    );
+                    assert_eq!(scratch.len(), 5);
+                    (0..a.rows()).for_each(|row| a.row(row).fill((10 * range + part) as f32));
+                    b.row(0).fill((10 * range + part) as f32);
+                },
+            );
+            let row = |range: usize| [10 * range, 10 * range, 10 * range + 1, 10 * range + 1].map(|x| x as f32);
+            assert_eq!(a[..], [0, 0, 2, 3, 3, 3, 3].map(row).concat());
+            assert_eq!(b[..], [0, 1, 2, 3].map(row).concat());
+        }
+        let refused = |ranges: [Range<usize>; 2], parts: usize| {
+            let task = || {
+                let mut a = [0.0; 12];
+                let ranges = |index: usize| [ranges[index].clone()];
+                Threads::single().for_each_block(2, ranges, parts, [(&mut a, 4)], 0, |_, _, _, _| {});
+            };
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(task)).is_err()
+        };
+        assert!(!refused([0..1, 1..3], 2));
+        assert!(refused([0..2, 1..3], 2) && refused([0..1, 1..4], 2) && refused([0..1, 1..3], 3));
     }
 }

@@ -21,13 +21,17 @@
 //! A key of probability 0 or that is dropped contributes nothing, even if its value is not finite. Keys of a set with NaN
 //! make the rows of that set NaN, and no other.
 
-mod kernel;
+mod backward;
+mod forward;
+mod sets;
+#[cfg(test)]
+mod tests;
+mod tile;
 
 use crate::device::Kernel;
 use crate::error::{Error, Result};
-use crate::ops::accumulate::accumulate;
 use crate::ops::dropout::Drops;
-use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Sink, Spec};
+use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::ragged::sets;
 use crate::ops::reference::{Array64, Case, Input};
 use crate::random::{Key, philox4x32};
@@ -52,19 +56,17 @@ struct Arguments {
     /// `1/√h`.
     scale: f32,
     drops: Drops,
-    /// 1 when backward adds to its output.
-    accumulate: u32,
+    /// 1 where backward adds to the gradient of q, k, v.
+    accumulate: [u32; 3],
 }
 
-static FORWARD: Kernel = Kernel { name: "attention", cpu: kernel::forward };
-static BACKWARD_PREPARE: Kernel = Kernel { name: "attention_backward_prepare", cpu: kernel::backward_prepare };
-static BACKWARD_QUERIES: Kernel = Kernel { name: "attention_backward_queries", cpu: kernel::backward_queries };
-static BACKWARD_KEYS: Kernel = Kernel { name: "attention_backward_keys", cpu: kernel::backward_keys };
+static FORWARD: Kernel = Kernel { name: "attention", cpu: forward::forward };
+static BACKWARD: Kernel = Kernel { name: "attention_backward", cpu: backward::backward };
 static ROW: Row = Row {
     name: "attention",
     formula: "out = softmax(q k^T / sqrt(h)) v, per set and head",
     keeps: Keeps::ALL,
-    kernels: &[&FORWARD, &BACKWARD_PREPARE, &BACKWARD_QUERIES, &BACKWARD_KEYS],
+    kernels: &[&FORWARD, &BACKWARD],
 };
 
 impl Attention {
@@ -131,33 +133,20 @@ impl Operation for Attention {
     }
 
     fn backward(&self, call: &Backward) -> Result<()> {
-        let arguments = arguments(call.attributes, call.inputs);
         let &[q, k, v, query_offsets, key_offsets, ..] = call.inputs else { return Ok(()) };
-        let (out, log_sums, dout, device) = (call.products[0], call.products[1], call.gradient()?, call.device);
-        let temporary = |axes: [usize; 3]| Tensor::uninitialised(device, axes.into());
-        let statistics = temporary([q.shape().rows(), arguments.heads as usize, 2])?;
-        let inputs = [out, dout, log_sums].map(Tensor::slice);
-        device.launch(&BACKWARD_PREPARE, &arguments, &inputs, &[statistics.slice()])?;
-        // Both offsets in one buffer: a launch has at most eight.
-        let count = query_offsets.shape().elements();
-        let offsets = temporary([1, 2, count])?;
-        device.copy(query_offsets.slice(), offsets.view(0, [count].into())?.slice())?;
-        device.copy(key_offsets.slice(), offsets.view(count, [count].into())?.slice())?;
-        let inputs = [q, k, v, dout, &statistics, &offsets, mask(call.inputs)].map(Tensor::slice);
-        if let Some(sink) = call.sink(0) {
-            let arguments = Arguments { accumulate: sink.flag(), ..arguments };
-            device.launch(&BACKWARD_QUERIES, &arguments, &inputs, &[sink.tensor.slice()])?;
-        }
-        if call.sink(1).is_some() || call.sink(2).is_some() {
-            let both = temporary([2, k.shape().rows(), k.shape().last()])?;
-            device.launch(&BACKWARD_KEYS, &arguments, &inputs, &[both.slice()])?;
-            for (part, sink) in [call.sink(1), call.sink(2)].into_iter().enumerate() {
-                let Some(Sink { tensor, .. }) = sink else { continue };
-                let part = both.view(part * tensor.shape().elements(), tensor.shape())?;
-                sink.map_or(Ok(()), |sink| accumulate(&part, sink))?;
-            }
-        }
-        Ok(())
+        let sinks = [0, 1, 2].map(|input| call.sink(input));
+        let accumulate = sinks.map(|sink| sink.map_or(0, |sink| sink.flag()));
+        let arguments = Arguments { accumulate, ..arguments(call.attributes, call.inputs) };
+        let (out, log_sums, dout) = (call.products[0], call.products[1], call.gradient()?);
+        let inputs = [q, k, v, query_offsets, key_offsets, mask(call.inputs), out, log_sums, dout].map(Tensor::slice);
+        // A gradient that nobody asks for goes to memory of its own, so that there is one kernel.
+        let unwanted = |input: usize| {
+            let shape = call.inputs[input].shape();
+            sinks[input].is_none().then(|| Tensor::uninitialised(call.device, shape)).transpose()
+        };
+        let unwanted = [unwanted(0)?, unwanted(1)?, unwanted(2)?];
+        let place = |i: usize| sinks[i].map(|sink| sink.tensor).or(unwanted[i].as_ref()).unwrap_or(call.inputs[i]);
+        call.device.launch(&BACKWARD, &arguments, &inputs, &[0, 1, 2].map(|input| place(input).slice()))
     }
 
     fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
@@ -216,6 +205,9 @@ impl Operation for Attention {
             case(4, 16, &[0, 9, 12, 41], &[0, 9, 12, 41], None, 0.25),
             case(2, 7, &[0, 4, 11], &[0, 9, 14], Some(9), 0.0),
             case(2, 7, &[0, 4, 11], &[0, 1, 41], Some(36), 0.5),
+            // More keys than two blocks, more queries than a tile, heads a little wider than a vector.
+            case(1, 9, &[0, 37], &[0, 290], None, 0.0),
+            case(2, 17, &[0, 1, 70], &[0, 131, 135], Some(129), 0.2),
         ]
     }
 }

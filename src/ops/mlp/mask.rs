@@ -1,12 +1,13 @@
 //! Dropout inside of the operation: the mask of a tile.
 
 use crate::device::cpu::lanes::{Kernel, Lanes};
-use crate::random::{Key, philox4x32, philox4x32_many};
+use crate::device::cpu::vector;
+use crate::random::{Key, philox4x32};
 
 /// Features that share the words of one counter.
 const SHARING: usize = 8;
-/// Rows whose words are made together, one in each lane.
-const TOGETHER: usize = 16;
+/// Most lanes of a vector.
+const MOST_LANES: usize = 16;
 
 /// Which share is dropped, and by which random numbers.
 #[repr(C)]
@@ -60,35 +61,31 @@ impl Kernel for Masked<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         let Masked { mask, first_row, stride, values, slopes } = self;
+        let (scale, half) = (l.splat(mask.scale), l.splat_int(0xffff));
+        // The lower half of a word is below the threshold by itself, the upper half when the word is below the shifted one.
+        let thresholds = [mask.threshold, mask.threshold << 16].map(|threshold| l.splat_int(threshold as i32));
         for (block, values) in values.chunks_mut(SHARING * stride).enumerate() {
-            for start in (0..stride).step_by(TOGETHER) {
-                let rows = std::array::from_fn(|lane| (first_row + start + lane) as u32);
-                let counters = [rows, [block as u32; TOGETHER], [0; TOGETHER], [4; TOGETHER]];
-                let words = philox4x32_many(mask.key, counters);
-                for (feature, values) in values.chunks_mut(stride).enumerate() {
-                    // Bits of the factor, so that the compiler selects without branches.
-                    let (shift, scale) = (feature as u32 % 2 * 16, mask.scale.to_bits());
-                    let factors = words[feature / 2].map(|word| {
-                        let half = word >> shift & 0xffff;
-                        f32::from_bits(if half >= mask.threshold { scale } else { 0 })
-                    });
-                    multiply(l, &mut values[start..start + TOGETHER], &factors);
+            for start in (0..stride).step_by(L::WIDTH) {
+                let rows: [f32; MOST_LANES] =
+                    std::array::from_fn(|lane| f32::from_bits((first_row + start + lane) as u32));
+                let counter = [l.to_bits(l.read(&rows)), l.splat_int(block as i32), l.splat_int(0), l.splat_int(4)];
+                let words = vector::philox4x32(l, mask.key, counter);
+                for (feature, values) in values.chunks_exact_mut(stride).enumerate() {
+                    let word = words[feature / 2];
+                    let dropped = match feature % 2 {
+                        0 => l.below(l.and_int(word, half), thresholds[0]),
+                        _ => l.below(word, thresholds[1]),
+                    };
+                    let keep = |values: &mut [f32]| {
+                        l.write(values, l.select(dropped, l.zero(), l.mul(l.read(values), scale)));
+                    };
+                    keep(&mut values[start..start + L::WIDTH]);
                     if !slopes.is_empty() {
-                        multiply(l, &mut slopes[(block * SHARING + feature) * stride + start..][..TOGETHER], &factors);
+                        keep(&mut slopes[(block * SHARING + feature) * stride + start..][..L::WIDTH]);
                     }
                 }
             }
         }
-    }
-}
-
-/// Products; a factor of 0 gives 0 whatever it meets.
-#[inline(always)]
-fn multiply<L: Lanes>(l: L, values: &mut [f32], factors: &[f32; TOGETHER]) {
-    for (values, factors) in values.chunks_mut(L::WIDTH).zip(factors.chunks(L::WIDTH)) {
-        let factors = l.read(factors);
-        let product = l.mul(l.read(values), factors);
-        l.write(values, l.select(l.eq(factors, l.zero()), l.zero(), product));
     }
 }
 

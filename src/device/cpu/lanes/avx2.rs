@@ -130,6 +130,7 @@ impl Lanes for Avx2 {
     }
 
     operations! {
+        prefetch(from: *const f32) -> () = _mm_prefetch::<_MM_HINT_T0>(from.cast());
         splat(value: f32) -> __m256 = _mm256_set1_ps(value);
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
@@ -158,6 +159,16 @@ impl Lanes for Avx2 {
         add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
         and_int(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
+        xor_int(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
+        mul_low(a: __m256i, b: __m256i) -> __m256i = _mm256_mullo_epi32(a, b);
+        mul_high(a: __m256i, b: __m256i) -> __m256i = _mm256_blend_epi32::<0b10101010>(
+            _mm256_srli_epi64::<32>(_mm256_mul_epu32(a, b)),
+            _mm256_mul_epu32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b)),
+        );
+        below(a: __m256i, b: __m256i) -> __m256 = _mm256_castsi256_ps(_mm256_cmpgt_epi32(
+            _mm256_xor_si256(b, _mm256_set1_epi32(i32::MIN)),
+            _mm256_xor_si256(a, _mm256_set1_epi32(i32::MIN)),
+        ));
         shift_left_23(a: __m256i) -> __m256i = _mm256_slli_epi32::<23>(a);
         halve(a: __m256i) -> __m256i = _mm256_srai_epi32::<1>(a);
         to_int(a: __m256) -> __m256i = _mm256_cvtps_epi32(a);

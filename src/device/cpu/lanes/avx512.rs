@@ -79,6 +79,7 @@ impl Lanes for Avx512 {
     }
 
     operations! {
+        prefetch(from: *const f32) -> () = _mm_prefetch::<_MM_HINT_T0>(from.cast());
         splat(value: f32) -> __m512 = _mm512_set1_ps(value);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
@@ -107,6 +108,14 @@ impl Lanes for Avx512 {
         add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
         sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
         and_int(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
+        xor_int(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
+        mul_low(a: __m512i, b: __m512i) -> __m512i = _mm512_mullo_epi32(a, b);
+        mul_high(a: __m512i, b: __m512i) -> __m512i = _mm512_mask_blend_epi32(
+            0b1010_1010_1010_1010,
+            _mm512_srli_epi64::<32>(_mm512_mul_epu32(a, b)),
+            _mm512_mul_epu32(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b)),
+        );
+        below(a: __m512i, b: __m512i) -> __mmask16 = _mm512_cmplt_epu32_mask(a, b);
         shift_left_23(a: __m512i) -> __m512i = _mm512_slli_epi32::<23>(a);
         halve(a: __m512i) -> __m512i = _mm512_srai_epi32::<1>(a);
         to_int(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);

@@ -83,6 +83,10 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// `to` is valid for writes of `count` numbers.
     unsafe fn store_partial(self, to: *mut f32, value: Self::F, count: usize);
 
+    /// Asks for the line of the cache that holds an address, which need not be valid: a hint that changes no result.
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+
     /// `a + b`.
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a − b`.
@@ -140,6 +144,14 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn sub_int(self, a: Self::I, b: Self::I) -> Self::I;
     /// Bitwise and.
     fn and_int(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Bitwise exclusive or.
+    fn xor_int(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The lower words of the products.
+    fn mul_low(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The upper words of the products of numbers without sign.
+    fn mul_high(self, a: Self::I, b: Self::I) -> Self::I;
+    /// `a < b` of numbers without sign.
+    fn below(self, a: Self::I, b: Self::I) -> Self::M;
     /// `a << 23`: an integer into the field of the exponent.
     fn shift_left_23(self, a: Self::I) -> Self::I;
     /// `a >> 1`, arithmetic.

@@ -81,6 +81,14 @@ impl Lanes for Neon {
         add_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vaddq_s32(a, b);
         sub_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vsubq_s32(a, b);
         and_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vandq_s32(a, b);
+        xor_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = veorq_s32(a, b);
+        mul_low(a: int32x4_t, b: int32x4_t) -> int32x4_t = vmulq_s32(a, b);
+        mul_high(a: int32x4_t, b: int32x4_t) -> int32x4_t = {
+            let (a, b) = (vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b));
+            let low = vshrn_n_u64::<32>(vmull_u32(vget_low_u32(a), vget_low_u32(b)));
+            vreinterpretq_s32_u32(vcombine_u32(low, vshrn_n_u64::<32>(vmull_high_u32(a, b))))
+        };
+        below(a: int32x4_t, b: int32x4_t) -> uint32x4_t = vcltq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b));
         shift_left_23(a: int32x4_t) -> int32x4_t = vshlq_n_s32::<23>(a);
         halve(a: int32x4_t) -> int32x4_t = vshrq_n_s32::<1>(a);
         to_int(a: float32x4_t) -> int32x4_t = vcvtnq_s32_f32(a);

@@ -214,6 +214,22 @@ impl Lanes for Portable {
         binary(a, b, |a, b| a & b)
     }
     #[inline(always)]
+    fn xor_int(self, a: I, b: I) -> I {
+        binary(a, b, |a, b| a ^ b)
+    }
+    #[inline(always)]
+    fn mul_low(self, a: I, b: I) -> I {
+        binary(a, b, i32::wrapping_mul)
+    }
+    #[inline(always)]
+    fn mul_high(self, a: I, b: I) -> I {
+        binary(a, b, |a, b| ((u64::from(a as u32) * u64::from(b as u32)) >> 32) as i32)
+    }
+    #[inline(always)]
+    fn below(self, a: I, b: I) -> M {
+        binary(a, b, |a, b| (a as u32) < (b as u32))
+    }
+    #[inline(always)]
     fn shift_left_23(self, a: I) -> I {
         unary(a, |a| a << 23)
     }

@@ -42,6 +42,10 @@ enum Operation {
     IntegerAdd,
     IntegerSub,
     IntegerAnd,
+    IntegerXor,
+    MulLow,
+    MulHigh,
+    SelectBelow,
     ShiftLeft,
     Halve,
     ToInt,
@@ -53,7 +57,7 @@ enum Operation {
 }
 use Operation::*;
 
-const ALL: [Operation; 30] = [
+const ALL: [Operation; 34] = [
     Add,
     Sub,
     Mul,
@@ -76,6 +80,10 @@ const ALL: [Operation; 30] = [
     IntegerAdd,
     IntegerSub,
     IntegerAnd,
+    IntegerXor,
+    MulLow,
+    MulHigh,
+    SelectBelow,
     ShiftLeft,
     Halve,
     ToInt,
@@ -118,6 +126,10 @@ impl Kernel for Apply<'_> {
                 IntegerAdd => l.with_bits(l.add_int(l.to_bits(a), l.to_bits(b))),
                 IntegerSub => l.with_bits(l.sub_int(l.to_bits(a), l.to_bits(b))),
                 IntegerAnd => l.with_bits(l.and_int(l.to_bits(a), l.splat_int(0x00ff_ff00))),
+                IntegerXor => l.with_bits(l.xor_int(l.to_bits(a), l.to_bits(b))),
+                MulLow => l.with_bits(l.mul_low(l.to_bits(a), l.to_bits(b))),
+                MulHigh => l.with_bits(l.mul_high(l.to_bits(a), l.to_bits(b))),
+                SelectBelow => l.select(l.below(l.to_bits(a), l.to_bits(b)), a, c),
                 ShiftLeft => l.with_bits(l.shift_left_23(l.to_bits(a))),
                 Halve => l.with_bits(l.halve(l.to_bits(a))),
                 ToInt => l.with_bits(l.to_int(a)),
@@ -161,6 +173,10 @@ fn scalar(operation: Operation, a: f32, b: f32, c: f32) -> f32 {
         IntegerAdd => bits(a, b, u32::wrapping_add),
         IntegerSub => bits(a, b, u32::wrapping_sub),
         IntegerAnd => bits(a, 0.0, |a, _| a & 0x00ff_ff00),
+        IntegerXor => bits(a, b, |a, b| a ^ b),
+        MulLow => bits(a, b, u32::wrapping_mul),
+        MulHigh => bits(a, b, |a, b| ((u64::from(a) * u64::from(b)) >> 32) as u32),
+        SelectBelow => choose(a.to_bits() < b.to_bits(), a, c),
         ShiftLeft => bits(a, 0.0, |a, _| a << 23),
         Halve => bits(a, 0.0, |a, _| ((a as i32) >> 1) as u32),
         ToInt => f32::from_bits(a.round_ties_even() as i32 as u32),

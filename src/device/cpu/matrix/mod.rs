@@ -21,6 +21,7 @@ mod chunk;
 mod pack;
 mod packed;
 mod product;
+mod small;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -28,7 +29,9 @@ mod transpose;
 mod view;
 
 pub use across::{ACROSS, AcrossProduct, BeginRows};
+pub use pack::PackPanel;
 pub use packed::{Begin, PackedProduct, pack, packed_length};
 pub use product::{Epilogue, product};
+pub use small::{SmallProduct, Zeros};
 pub use transpose::Transpose;
 pub use view::{Output, View};

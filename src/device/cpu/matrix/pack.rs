@@ -6,19 +6,28 @@ use crate::device::cpu::lanes::{Kernel, Lanes};
 
 /// Copies rows `first_row..first_row + depth` of B's columns `first_column..first_column + columns` into a panel:
 /// `to[k·width + j]`, columns beyond the matrix are zero.
-pub(super) struct PackPanel<'a> {
+pub struct PackPanel<'a> {
+    /// The matrix.
     pub b: View<'a>,
+    /// The first row to copy.
     pub first_row: usize,
+    /// Rows to copy.
     pub depth: usize,
+    /// The first column to copy.
     pub first_column: usize,
+    /// Columns to copy.
     pub columns: usize,
+    /// Columns of the panel, whole vectors.
     pub width: usize,
+    /// The panel.
     pub to: &'a mut [f32],
 }
 
 impl Kernel for PackPanel<'_> {
     type Output = ();
 
+    /// # Panics
+    /// When the panel is too small, or the matrix has no such rows and columns.
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         let PackPanel { b, first_row, depth, first_column, columns, width, to } = self;

@@ -1,5 +1,8 @@
 //! Matrices in somebody else's memory.
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// A matrix to read, with any strides: element `[i, j]` is `data[i·row_stride + j·column_stride]`.
@@ -13,6 +16,7 @@ pub struct View<'a> {
 }
 
 /// One past the largest index of a matrix, if it fits into a number.
+#[inline(always)]
 fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Option<usize> {
     if rows == 0 || columns == 0 {
         return Some(0);
@@ -27,6 +31,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// When the data is too short.
+    #[inline(always)]
     pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Result<Self> {
         match extent(rows, columns, row_stride, column_stride) {
             Some(length) if length <= data.len() => Ok(View { data, rows, columns, row_stride, column_stride }),
@@ -38,11 +43,13 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// When the data is too short.
+    #[inline(always)]
     pub fn row_major(data: &'a [f32], rows: usize, columns: usize) -> Result<Self> {
         View::new(data, rows, columns, columns, 1)
     }
 
     /// The same memory with rows and columns exchanged.
+    #[inline(always)]
     pub fn transposed(self) -> Self {
         View {
             rows: self.columns,
@@ -53,25 +60,54 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Some rows and columns of it.
+    ///
+    /// # Panics
+    /// When they do not exist.
+    #[inline(always)]
+    pub fn block(&self, rows: Range<usize>, columns: Range<usize>) -> View<'a> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        assert!(columns.start <= columns.end && columns.end <= self.columns, "columns {columns:?} of {}", self.columns);
+        let (row_count, column_count) = (rows.len(), columns.len());
+        let empty = row_count == 0 || column_count == 0;
+        let data = if empty { &[] } else { self.from(rows.start, columns.start) };
+        View { data, rows: row_count, columns: column_count, ..*self }
+    }
+
+    /// A row of a matrix whose rows are contiguous.
+    ///
+    /// # Panics
+    /// When there is no such row, or its elements lie apart.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> &'a [f32] {
+        assert!(row < self.rows && self.column_stride == 1, "row {row} of {}", self.rows);
+        if self.columns == 0 { &[] } else { &self.data[row * self.row_stride..][..self.columns] }
+    }
+
     /// The number of rows.
+    #[inline(always)]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// The number of columns.
+    #[inline(always)]
     pub fn columns(&self) -> usize {
         self.columns
     }
 
+    #[inline(always)]
     pub(super) fn row_stride(&self) -> usize {
         self.row_stride
     }
 
+    #[inline(always)]
     pub(super) fn column_stride(&self) -> usize {
         self.column_stride
     }
 
     /// The memory from element `[row, column]` on; nothing if the matrix has no elements.
+    #[inline(always)]
     pub(super) fn from(&self, row: usize, column: usize) -> &'a [f32] {
         if self.rows == 0 || self.columns == 0 {
             return &[];
@@ -80,13 +116,14 @@ impl<'a> View<'a> {
     }
 }
 
-/// A row-major matrix to write: element `[i, j]` is `data[i·row_stride + j]`.
+/// A row-major matrix to write: element `[i, j]` lies at `i·row_stride + j`.
 #[derive(Debug)]
 pub struct Output<'a> {
-    data: &'a mut [f32],
+    start: *mut f32,
     rows: usize,
     columns: usize,
     row_stride: usize,
+    memory: PhantomData<&'a mut [f32]>,
 }
 
 impl<'a> Output<'a> {
@@ -94,10 +131,14 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When the data is too short or rows overlap.
+    #[inline(always)]
     pub fn new(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Result<Self> {
         let overlap = rows > 1 && row_stride < columns;
         match extent(rows, columns, row_stride, 1) {
-            Some(length) if length <= data.len() && !overlap => Ok(Output { data, rows, columns, row_stride }),
+            // SAFETY: all elements lie in the slice, which is borrowed for writing.
+            Some(length) if length <= data.len() && !overlap => {
+                Ok(unsafe { Output::from_raw(data.as_mut_ptr(), rows, columns, row_stride) })
+            }
             _ => Err(too_short(data.len(), rows, columns, row_stride, 1)),
         }
     }
@@ -106,22 +147,62 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When the data is too short.
+    #[inline(always)]
     pub fn row_major(data: &'a mut [f32], rows: usize, columns: usize) -> Result<Self> {
         Output::new(data, rows, columns, columns)
     }
 
+    /// A matrix between whose rows lies memory of others.
+    ///
+    /// # Safety
+    /// All elements exist, nobody else uses them while this value lives, and rows do not overlap.
+    #[inline(always)]
+    pub(in crate::device::cpu) unsafe fn from_raw(
+        start: *mut f32,
+        rows: usize,
+        columns: usize,
+        row_stride: usize,
+    ) -> Self {
+        Output { start, rows, columns, row_stride, memory: PhantomData }
+    }
+
     /// The number of rows.
+    #[inline(always)]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// The number of columns.
+    #[inline(always)]
     pub fn columns(&self) -> usize {
         self.columns
     }
 
+    /// A row.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[inline(always)]
+    pub fn row(&mut self, row: usize) -> &mut [f32] {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        // SAFETY: the row exists, and this value is borrowed for writing.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.columns) }
+    }
+
+    /// Some of its rows.
+    ///
+    /// # Panics
+    /// When they do not exist.
+    #[inline(always)]
+    pub fn part(&mut self, rows: Range<usize>) -> Output<'_> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        let offset = if rows.is_empty() { 0 } else { rows.start * self.row_stride };
+        Output { start: self.start.wrapping_add(offset), rows: rows.len(), memory: PhantomData, ..*self }
+    }
+
+    #[inline(always)]
     pub(super) fn raw(&mut self) -> Target {
-        Target { start: self.data.as_mut_ptr(), row_stride: self.row_stride }
+        Target { start: self.start, row_stride: self.row_stride }
     }
 }
 
@@ -149,6 +230,7 @@ impl Target {
     }
 }
 
+#[cold]
 fn too_short(length: usize, rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Error {
     Error::shape(
         "matrix product",

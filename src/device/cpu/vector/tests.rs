@@ -1,5 +1,5 @@
 use super::*;
-use crate::device::cpu::lanes::Isa;
+use crate::device::cpu::lanes::{self, Isa};
 use crate::math::Function;
 
 /// Numbers at which functions change their branch, and the ends of ranges.
@@ -230,5 +230,32 @@ fn zero_keeps_its_sign_where_the_function_is_odd() {
     for function in [Asinh, Erf, Expm1, Log1p, Softsign, Tanh] {
         let y = values(Isa::default(), function, &[0.0, -0.0]);
         assert_eq!(y.iter().map(|y| y.to_bits()).collect::<Vec<_>>(), [0, 0x8000_0000], "{function}");
+    }
+}
+
+/// The shorter exponential function has the error of the longer one, and zeros instead of its smallest results.
+#[test]
+fn the_exponential_of_numbers_that_are_not_positive() {
+    struct Each<'a>(&'a mut [f32]);
+    impl lanes::Kernel for Each<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<L: Lanes>(self, l: L) {
+            self.0.chunks_mut(L::WIDTH).for_each(|x| l.write(x, exp_not_positive(l, l.read(x))));
+        }
+    }
+    let x: Vec<f32> = sample(4099).into_iter().filter(|x| x.is_nan() || *x <= 0.0).collect();
+    for &isa in Isa::available() {
+        let mut y = x.clone();
+        isa.run(Each(&mut y));
+        let accuracy = accuracy(Function::Exp);
+        for (&x, &y) in x.iter().zip(&y) {
+            if x < -87.0 {
+                assert_eq!(y, 0.0, "{x:e}");
+            } else {
+                let error = accuracy.error(y, f64::from(x).exp());
+                assert!(error <= accuracy.ulps, "{error} ulp at {x:e}");
+            }
+        }
     }
 }
