@@ -22,7 +22,12 @@ fn main() {
     let rounds = 200_000;
     let flops = (rounds * 12 * 2 * isa.width()) as f64;
     let peak = (0..9)
-        .map(|_| flops / seconds(&mut || drop(black_box(isa.run(Chains(black_box(rounds)))))))
+        .map(|_| {
+            flops
+                / seconds(&mut || {
+                    black_box(isa.run(Chains(black_box(rounds))));
+                })
+        })
         .fold(0.0, f64::max)
         / 1e9;
     println!("{isa}: peak of one core {peak:.1} GFLOP/s\n");
@@ -30,9 +35,7 @@ fn main() {
         "{:>20} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "in × out, rows", "forward", "input", "kernel", "pack ns", "transp ns"
     );
-    for (inputs, outputs) in
-        [(64, 128), (65, 128), (66, 128), (68, 128), (69, 128), (72, 128), (128, 128), (128, 10), (128, 255), (64, 64)]
-    {
+    for (inputs, outputs) in [(69, 128), (128, 128), (128, 10), (128, 255), (64, 64)] {
         for rows in [32, 48] {
             let number = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 100.0;
             let numbers = |n: usize| (0..n).map(number).collect::<Vec<f32>>();
