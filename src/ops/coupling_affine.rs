@@ -26,8 +26,7 @@ use crate::device::cpu::{Launch, vector};
 use crate::error::Result;
 use crate::math::{SHIFTED_SOFTPLUS_OFFSET, softplus};
 use crate::ops::flow_lanes::{
-    self, Direction, Elements, Gradients, asinh_with_derivative, check_rows, read_strided, softplus_with_derivative,
-    write_strided,
+    self, Direction, Elements, Gradients, check_rows, read_strided, softplus_with_derivative, write_strided,
 };
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -154,13 +153,36 @@ pub(super) struct Scale<L: Lanes> {
 impl<L: Lanes> Scale<L> {
     #[inline(always)]
     pub(super) fn new(l: L, a: L::F, clamp: bool) -> Self {
-        let (bent, derivative) = if clamp { asinh_with_derivative(l, a) } else { (a, l.splat(1.0)) };
-        let u = l.add(bent, l.splat(SHIFTED_SOFTPLUS_OFFSET as f32));
+        if clamp {
+            return Scale::clamped(l, a);
+        }
+        let u = l.add(a, l.splat(SHIFTED_SOFTPLUS_OFFSET as f32));
         let below = l.lt(u, l.splat(LOWEST));
-        let u = l.select(below, l.splat(LOWEST), u);
-        let derivative = l.select(below, l.zero(), derivative);
-        let (s, sigmoid) = softplus_with_derivative(l, u);
-        Scale { s, slope: l.mul(sigmoid, derivative) }
+        let (s, sigmoid) = softplus_with_derivative(l, l.select(below, l.splat(LOWEST), u));
+        Scale { s, slope: l.select(below, l.zero(), sigmoid) }
+    }
+
+    /// `e^(asinh a) = a + √(1 + a²)` leaves one logarithm: `s = ln(1 + t)` with `t = (e − 1)(a + √(1 + a²))`, which for negative `a`
+    /// is `(e − 1) / (|a| + √(1 + a²))`.
+    #[inline(always)]
+    fn clamped(l: L, a: L::F) -> Self {
+        /// `e − 1`.
+        const UNIT: f32 = 1.718_281_8;
+        /// `e^LOWEST`.
+        const LEAST: f32 = 1.804_851_4e-35;
+        let (one, magnitude) = (l.splat(1.0), l.abs(a));
+        // Above 2³⁰, 1 + a² is a² to working precision; its square might overflow.
+        let large = l.lt(l.splat(1_073_741_824.0), magnitude);
+        let root = l.select(large, magnitude, l.sqrt(l.fma(magnitude, magnitude, one)));
+        let sum = l.add(magnitude, root);
+        let t = l.select(l.lt(a, l.zero()), l.div(l.splat(UNIT), sum), l.mul(l.splat(UNIT), sum));
+        // Finite for every finite a.
+        let t = l.select(l.lt(magnitude, l.splat(f32::INFINITY)), l.min(l.splat(f32::MAX), t), t);
+        let below = l.lt(t, l.splat(LEAST));
+        let t = l.select(below, l.splat(LEAST), t);
+        let sigmoid = l.select(l.lt(l.splat(1e30), t), one, l.div(t, l.add(one, t)));
+        let slope = l.select(below, l.zero(), l.div(sigmoid, root));
+        Scale { s: vector::log1p(l, t), slope }
     }
 }
 

@@ -1,8 +1,9 @@
 //! A whole coupling flow in one kernel, for densities and draws of a trained network.
 //!
-//! A tile of rows goes through all layers while it is in the first-level cache: activations never reach memory, weights are
-//! packed once and streamed, scales and permutations between couplings are one step, the log-determinant is summed on the
-//! way. What the condition adds to the first layer of each coupling is computed once for all draws of a data set.
+//! A tile of rows goes through all layers while it is in the second-level cache: activations never reach memory, scales and
+//! permutations between couplings are one step, the log-determinant is summed on the way. Vectors hold one feature of several
+//! rows, and weights are read where they lie; a few rows alone are streamed through packed weights instead, with the same bits.
+//! What the condition adds to the first layer of each coupling is computed once for all draws of a data set.
 //!
 //! Not differentiable, so not in the table of operations: training uses the operations of the tape. Results agree with those
 //! up to rounding: a first layer adds up bias, condition and given variables in this order, the tape bias, given variables and
