@@ -3,56 +3,52 @@
 use std::ops::Range;
 
 use super::forward::{Network, Tile};
-use super::network::{Dense, Layer, Span, TILE};
-use super::norm::{self, Gain};
-use super::sums::Totals;
-use crate::device::cpu::matrix::{
-    self, AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, packed_length,
-};
+use super::network::{Span, TILE};
+use crate::device::cpu::matrix::packed_length;
 use crate::device::cpu::scratch::with_scratch;
 use crate::device::cpu::{Launch, vector};
 use crate::ops::MOST_OPERANDS;
 
 /// Where the gradients of weights go, by operand; empty where they are not wanted.
-type Sums<'s> = [&'s mut [f32]; MOST_OPERANDS];
+pub(super) type Sums<'s> = [&'s mut [f32]; MOST_OPERANDS];
 
 /// Some features of a layer's input: the left factor of a sum over rows.
 #[derive(Clone, Copy)]
-struct Features<'a> {
-    values: &'a [f32],
+pub(super) struct Features<'a> {
+    pub(super) values: &'a [f32],
     /// The distance of features, or with `row_major` of rows.
-    stride: usize,
-    row_major: bool,
+    pub(super) stride: usize,
+    pub(super) row_major: bool,
     /// Number of the first one among the rows of the kernel, and how many there are.
-    first: usize,
-    count: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
 }
 
 /// Working memory of a tile, `[features, stride]` each.
-struct Memory<'s> {
+pub(super) struct Memory<'s> {
     /// The gradient with respect to a layer's result, to the sum in its activation, and to its gate.
-    result: &'s mut [f32],
-    sum: &'s mut [f32],
-    gate: &'s mut [f32],
+    pub(super) result: &'s mut [f32],
+    pub(super) sum: &'s mut [f32],
+    pub(super) gate: &'s mut [f32],
     /// That of its input.
-    input: &'s mut [f32],
+    pub(super) input: &'s mut [f32],
     /// A gradient as the right factor of sums over rows.
-    packed: &'s mut [f32],
+    pub(super) packed: &'s mut [f32],
 }
 
 /// The input of the first layer after a norm: with and without the gain, and the inverse norm of each row.
-struct Normalised<'s> {
-    features: &'s mut [f32],
-    plain: &'s mut [f32],
-    inverse: &'s mut [f32],
+pub(super) struct Normalised<'s> {
+    pub(super) features: &'s mut [f32],
+    pub(super) plain: &'s mut [f32],
+    pub(super) inverse: &'s mut [f32],
 }
 
 /// What all tiles read.
-struct Walk<'a> {
-    network: Network<'a>,
-    dy: &'a [f32],
-    kept: &'a [f32],
-    widest: usize,
+pub(super) struct Walk<'a> {
+    pub(super) network: Network<'a>,
+    pub(super) dy: &'a [f32],
+    pub(super) kept: &'a [f32],
+    pub(super) widest: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -62,11 +58,11 @@ impl<'a> Walk<'a> {
         Walk { network, dy: launch.input(0), kept: launch.input(1), widest }
     }
 
-    fn wants(&self, operand: usize) -> bool {
+    pub(super) fn wants(&self, operand: usize) -> bool {
         self.network.arguments.wanted >> operand & 1 == 1
     }
 
-    fn adds(&self, operand: usize) -> bool {
+    pub(super) fn adds(&self, operand: usize) -> bool {
         self.network.arguments.added >> operand & 1 == 1
     }
 
@@ -167,149 +163,6 @@ impl<'a> Walk<'a> {
                 std::mem::swap(&mut memory.result, &mut memory.input);
             } else {
                 self.outer_gradient(tile, layer, normalised.as_ref(), goes_on, sums, &mut inputs, &mut memory);
-            }
-        }
-    }
-}
-
-impl<'a> Walk<'a> {
-    /// The input of the first layer, as the forward pass had it.
-    fn normalise(&self, tile: Tile, memory: &mut Normalised) {
-        let Normalised { features, plain, inverse } = memory;
-        self.network.input(tile, plain, inverse);
-        features.copy_from_slice(plain);
-        self.network.isa.run(Gain { values: features, stride: tile.stride, gain: self.network.gain });
-    }
-
-    /// The inputs of the first layer as they lie in memory.
-    fn outer_features(&self, tile: Tile) -> [Option<Features<'a>>; 2] {
-        let Network { arguments, x, c, .. } = self.network;
-        let (width, more) = (arguments.x as usize, arguments.c as usize);
-        let features = |values: &'a [f32], first: usize, count: usize| {
-            let values = &values[tile.first * count..][..tile.count * count];
-            (count > 0).then_some(Features { values, stride: count, row_major: true, first, count })
-        };
-        [features(x, 0, width), features(c, width, more)]
-    }
-
-    /// Adds what a tile's rows give to the gradients of a dense layer: `dW += featuresᵀ gradient`, `db += Σ gradient`.
-    #[allow(clippy::too_many_arguments)]
-    fn sums(
-        &self,
-        tile: Tile,
-        dense: &Dense,
-        features: [Option<Features>; 2],
-        gradient: &[f32],
-        goes_on: u32,
-        sums: &mut Sums,
-        packed: &mut [f32],
-    ) {
-        let (kernel, bias, isa) = (dense.operand, dense.operand + 1, self.network.isa);
-        let begins = |operand: usize| goes_on >> operand & 1 == 0;
-        let gradient = &gradient[..dense.outputs * tile.stride];
-        if self.wants(kernel) {
-            // Rows of the right factor are those of the tile.
-            let Ok(view) = View::new(gradient, tile.count, dense.outputs, 1, tile.stride) else { return };
-            let panels = &mut packed[..packed_length(tile.count, dense.outputs)];
-            matrix::pack(isa, view, panels);
-            for Features { values, stride, row_major, first, count } in features.into_iter().flatten() {
-                isa.run(PackedProduct {
-                    rows: count,
-                    depth: tile.count,
-                    columns: dense.outputs,
-                    a: values,
-                    a_stride: stride,
-                    a_transposed: row_major,
-                    panels,
-                    begin: if begins(kernel) { Begin::Zero } else { Begin::There },
-                    c: &mut sums[kernel][first * dense.outputs..][..count * dense.outputs],
-                });
-            }
-        }
-        if dense.bias.is_some() && self.wants(bias) {
-            self.totals(tile, gradient, begins(bias), sums[bias]);
-        }
-    }
-
-    /// Adds up rows, from zero if it `begins`.
-    fn totals(&self, tile: Tile, values: &[f32], begins: bool, to: &mut [f32]) {
-        if begins {
-            to.fill(0.0);
-        }
-        self.network.isa.run(Totals { values, stride: tile.stride, count: tile.count, to });
-    }
-
-    /// The gradient with respect to some features of a layer's input, into `memory.input`.
-    fn input_gradient(&self, tile: Tile, layer: &Layer, features: Range<usize>, memory: &mut Memory) {
-        let (stride, isa) = (tile.stride, self.network.isa);
-        let Memory { result, sum, gate, input, .. } = memory;
-        let to = &mut input[..features.len() * stride];
-        let product = |dense: &Dense, gradient: &[f32], begin: BeginRows, c: &mut [f32]| {
-            isa.run(AcrossProduct {
-                rows: features.len(),
-                depth: dense.outputs,
-                columns: stride,
-                a: &dense.kernel[features.start * dense.outputs..],
-                a_stride: dense.outputs,
-                a_transposed: false,
-                b: gradient,
-                begin,
-                c,
-            });
-        };
-        let begin = if layer.arguments.adds_input() {
-            to.copy_from_slice(&result[features.start * stride..features.end * stride]);
-            BeginRows::There
-        } else {
-            BeginRows::Zero
-        };
-        product(&layer.dense, if layer.arguments.has_slope() { sum } else { result }, begin, to);
-        if let Some(branch) = &layer.branch {
-            product(branch, if layer.arguments.gates() { gate } else { result }, BeginRows::There, to);
-        }
-    }
-
-    /// From the first layer to the gradients of x, c and the gain, those that are wanted.
-    #[allow(clippy::too_many_arguments)]
-    fn outer_gradient(
-        &self,
-        tile: Tile,
-        layer: &Layer,
-        normalised: Option<&Normalised>,
-        goes_on: u32,
-        sums: &mut Sums,
-        [dx, dc]: &mut [&mut [f32]; 2],
-        memory: &mut Memory,
-    ) {
-        let (arguments, isa, Tile { count, stride, .. }) = (&self.network.arguments, self.network.isa, tile);
-        let (x, inputs, gain) = (arguments.x as usize, arguments.inputs(), arguments.gain());
-        let wants_gain = normalised.is_some() && self.wants(gain);
-        if dx.is_empty() && dc.is_empty() && !wants_gain {
-            return;
-        }
-        // A norm mixes all features.
-        let first = if dx.is_empty() && normalised.is_none() { x } else { 0 };
-        let last = if dc.is_empty() && normalised.is_none() { x } else { inputs };
-        self.input_gradient(tile, layer, first..last, memory);
-        if let Some(Normalised { plain, inverse, .. }) = normalised {
-            let length = inputs * stride;
-            let (gradient, products) = (&mut memory.input[..length], &mut memory.sum[..length]);
-            isa.run(norm::Backward { gradient, normalised: plain, inverse, gain: self.network.gain, stride, products });
-            if wants_gain {
-                self.totals(tile, &memory.sum[..length], goes_on >> gain & 1 == 0, sums[gain]);
-            }
-        }
-        for (operand, to, width, at) in [(0, dx, x, 0), (1, dc, arguments.c as usize, x)] {
-            if !to.is_empty() {
-                isa.run(Transpose {
-                    from: &memory.input[(at - first) * stride..][..width * stride],
-                    from_stride: stride,
-                    rows: width,
-                    columns: count,
-                    to,
-                    to_stride: width,
-                    add: self.adds(operand),
-                });
             }
         }
     }

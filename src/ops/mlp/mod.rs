@@ -27,6 +27,7 @@ mod mask;
 mod network;
 mod norm;
 mod reference;
+mod steps;
 mod sums;
 
 use network::{Arguments, MOST_LAYERS};
