@@ -3,16 +3,15 @@
 //!
 //! `cargo bench --bench matrix_product`
 
+mod peak;
 mod turns;
-
-use std::hint::black_box;
 
 use ferroflow::device::cpu::lanes::Isa;
 use ferroflow::device::cpu::matrix::{Epilogue, Output, View, product};
 use ferroflow::device::cpu::threads::Threads;
-use ferroflow::evaluation::bench::Chains;
 use ferroflow::math::Function;
-use turns::{fastest, seconds};
+use peak::peak;
+use turns::fastest;
 
 /// Which operand lies transposed in memory.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,17 +27,7 @@ enum Form {
 fn main() {
     let threads = Threads::new(1).expect("one thread needs no system call");
     let isa = Isa::default();
-    let rounds = 200_000;
-    let flops = (rounds * 12 * 2 * isa.width()) as f64;
-    let peak = (0..9)
-        .map(|_| {
-            flops
-                / seconds(&mut || {
-                    black_box(isa.run(Chains(black_box(rounds))));
-                })
-        })
-        .fold(0.0, f64::max)
-        / 1e9;
+    let peak = peak(isa);
     println!("{isa}: peak of one core {peak:.1} GFLOP/s\n");
     println!(
         "{:>24} {:>9} {:>6} {:>12} {:>9} {:>16} {:>10}",

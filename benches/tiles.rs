@@ -2,34 +2,20 @@
 //!
 //! `cargo bench --bench tiles`
 
-use std::hint::black_box;
-use std::time::Instant;
+mod peak;
+mod turns;
 
 use ferroflow::device::cpu::lanes::Isa;
 use ferroflow::device::cpu::matrix::{
     AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, pack, packed_length,
 };
-use ferroflow::evaluation::bench::Chains;
 
-fn seconds(work: &mut dyn FnMut()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
-}
+use peak::peak;
+use turns::fastest;
 
 fn main() {
     let isa = Isa::default();
-    let rounds = 200_000;
-    let flops = (rounds * 12 * 2 * isa.width()) as f64;
-    let peak = (0..9)
-        .map(|_| {
-            flops
-                / seconds(&mut || {
-                    black_box(isa.run(Chains(black_box(rounds))));
-                })
-        })
-        .fold(0.0, f64::max)
-        / 1e9;
+    let peak = peak(isa);
     println!("{isa}: peak of one core {peak:.1} GFLOP/s\n");
     println!(
         "{:>20} {:>9} {:>9} {:>9} {:>9} {:>9}",
@@ -45,15 +31,11 @@ fn main() {
                 (vec![0.0; outputs * rows], vec![0.0; inputs * rows], vec![0.0; inputs * outputs]);
             let mut packed = vec![0.0; packed_length(rows, outputs)];
             let mut back = vec![0.0; rows * outputs];
-            pack(isa, View::new(&da, rows, outputs, 1, rows).unwrap(), &mut packed);
-            let mut best = [f64::INFINITY; 5];
-            for _ in 0..41 {
-                let calls = 20;
-                let mut time = |which: usize, work: &mut dyn FnMut()| {
-                    let t = seconds(&mut || (0..calls).for_each(|_| work())) / calls as f64;
-                    best[which] = best[which].min(t);
-                };
-                time(0, &mut || {
+            let across = View::new(&da, rows, outputs, 1, rows).expect("rows of a feature follow each other");
+            let mut panels = packed.clone();
+            pack(isa, across, &mut panels);
+            let times = fastest(&mut [
+                &mut || {
                     isa.run(AcrossProduct {
                         rows: outputs,
                         depth: inputs,
@@ -65,8 +47,8 @@ fn main() {
                         begin: BeginRows::Bias(&bias),
                         c: &mut h,
                     });
-                });
-                time(1, &mut || {
+                },
+                &mut || {
                     isa.run(AcrossProduct {
                         rows: inputs,
                         depth: outputs,
@@ -78,8 +60,8 @@ fn main() {
                         begin: BeginRows::Zero,
                         c: &mut dx,
                     });
-                });
-                time(2, &mut || {
+                },
+                &mut || {
                     isa.run(PackedProduct {
                         rows: inputs,
                         depth: rows,
@@ -87,13 +69,13 @@ fn main() {
                         a: &x,
                         a_stride: rows,
                         a_transposed: false,
-                        panels: &packed,
+                        panels: &panels,
                         begin: Begin::There,
                         c: &mut dw,
                     });
-                });
-                time(3, &mut || pack(isa, View::new(&da, rows, outputs, 1, rows).unwrap(), &mut packed));
-                time(4, &mut || {
+                },
+                &mut || pack(isa, across, &mut packed),
+                &mut || {
                     isa.run(Transpose {
                         from: &da,
                         from_stride: rows,
@@ -102,18 +84,18 @@ fn main() {
                         to: &mut back,
                         to_stride: outputs,
                         add: false,
-                    })
-                });
-            }
+                    });
+                },
+            ]);
             let work = (2 * inputs * outputs * rows) as f64 / 1e9;
             println!(
                 "{:>20} {:9.1} {:9.1} {:9.1} {:9.0} {:9.0}",
                 format!("{inputs} × {outputs}, {rows}"),
-                work / best[0],
-                work / best[1],
-                work / best[2],
-                best[3] * 1e9,
-                best[4] * 1e9
+                work / times[0],
+                work / times[1],
+                work / times[2],
+                times[3] * 1e9,
+                times[4] * 1e9
             );
         }
     }

@@ -171,9 +171,7 @@ impl<L: Lanes> Scale<L> {
         /// `e^LOWEST`.
         const LEAST: f32 = 1.804_851_4e-35;
         let (one, magnitude) = (l.splat(1.0), l.abs(a));
-        // Above 2³⁰, 1 + a² is a² to working precision; its square might overflow.
-        let large = l.lt(l.splat(1_073_741_824.0), magnitude);
-        let root = l.select(large, magnitude, l.sqrt(l.fma(magnitude, magnitude, one)));
+        let root = vector::hypotenuse(l, a, 1.0);
         let sum = l.add(magnitude, root);
         let t = l.select(l.lt(a, l.zero()), l.div(l.splat(UNIT), sum), l.mul(l.splat(UNIT), sum));
         // Finite for every finite a.

@@ -149,12 +149,7 @@ pub(super) fn write_strided<L: Lanes>(
 /// `asinh a` and its derivative `1/√(1 + a²)`.
 #[inline(always)]
 pub(super) fn asinh_with_derivative<L: Lanes>(l: L, a: L::F) -> (L::F, L::F) {
-    let magnitude = l.abs(a);
-    // Above 2³⁰, 1 + a² is a² to working precision; its square might overflow.
-    let large = l.lt(l.splat(1_073_741_824.0), magnitude);
-    let root = l.sqrt(l.fma(magnitude, magnitude, l.splat(1.0)));
-    let derivative = l.div(l.splat(1.0), l.select(large, magnitude, root));
-    (vector::asinh(l, a), derivative)
+    (vector::asinh(l, a), l.div(l.splat(1.0), vector::hypotenuse(l, a, 1.0)))
 }
 
 /// `softplus(u) = max(u, 0) + ln(1 + e^(−|u|))` and its derivative, the logistic sigmoid. NaN stays NaN.

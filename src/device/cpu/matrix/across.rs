@@ -1,6 +1,6 @@
 //! Products of weights with data whose rows lie across: each vector holds one feature of several rows.
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, expect_factor};
 use super::tile::Start;
 use super::view::Target;
 use crate::device::cpu::lanes::{Kernel, Lanes};
@@ -53,8 +53,7 @@ impl Kernel for AcrossProduct<'_> {
         if rows == 0 || columns == 0 {
             return;
         }
-        let (outer, inner) = if a_transposed { (depth, rows) } else { (rows, depth) };
-        assert!(depth == 0 || (outer - 1) * a_stride + inner <= a.len(), "A has {} elements", a.len());
+        expect_factor(a, (rows, depth), a_stride, a_transposed);
         assert!(columns.is_multiple_of(ACROSS), "{columns} columns");
         assert!(b.len() >= depth * columns && c.len() >= rows * columns, "B has {}, C has {}", b.len(), c.len());
         let start = match begin {

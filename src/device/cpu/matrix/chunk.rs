@@ -24,6 +24,13 @@ pub(super) struct Chunk {
     pub add: bool,
 }
 
+/// Panics unless a left factor of `rows` rows and `depth` columns, the distance of its rows (or, transposed, of its columns)
+/// being `stride`, lies inside of `a`.
+pub(super) fn expect_factor(a: &[f32], (rows, depth): (usize, usize), stride: usize, transposed: bool) {
+    let (outer, inner) = if transposed { (depth, rows) } else { (rows, depth) };
+    assert!(depth == 0 || (outer - 1) * stride + inner <= a.len(), "A has {} elements", a.len());
+}
+
 /// The width of the panel that begins at a column.
 pub(super) fn panel_width(first_column: usize, columns: usize, lanes: usize) -> usize {
     if columns - first_column > lanes { 2 * lanes } else { lanes }

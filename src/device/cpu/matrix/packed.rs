@@ -1,6 +1,6 @@
 //! Products with a factor that was packed beforehand and is used again and again: the weights of a trained network.
 
-use super::chunk::{Chunk, panel_width};
+use super::chunk::{Chunk, expect_factor, panel_width};
 use super::pack::PackPanel;
 use super::tile::Start;
 use super::view::{Target, View};
@@ -79,8 +79,7 @@ impl Kernel for PackedProduct<'_> {
         if rows == 0 || columns == 0 {
             return;
         }
-        let (outer, inner) = if a_transposed { (depth, rows) } else { (rows, depth) };
-        assert!(depth == 0 || (outer - 1) * a_stride + inner <= a.len(), "A has {} elements", a.len());
+        expect_factor(a, (rows, depth), a_stride, a_transposed);
         assert!(panels.len() >= depth * columns.next_multiple_of(L::WIDTH), "B has {} elements", panels.len());
         assert!(c.len() >= rows * columns, "C has {} elements", c.len());
         let start = match begin {

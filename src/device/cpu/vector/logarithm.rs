@@ -84,7 +84,7 @@ const HUGE: f32 = 1e10;
 
 /// `√(x² + c²)` for c of moderate size, without overflow.
 #[inline(always)]
-pub(super) fn hypotenuse<L: Lanes>(l: L, x: L::F, c: f32) -> L::F {
+pub fn hypotenuse<L: Lanes>(l: L, x: L::F, c: f32) -> L::F {
     let x = l.abs(x);
     l.select(l.lt(x, l.splat(HUGE)), l.sqrt(l.fma(x, x, l.splat(c * c))), x)
 }

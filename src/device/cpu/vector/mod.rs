@@ -28,7 +28,7 @@ pub use accuracy::{Accuracy, accuracy, derivative_accuracy};
 pub use arithmetic::{add_to, multiply};
 pub use error_function::{erf, normal};
 pub use exponential::{exp, exp_not_positive, expm1};
-pub use logarithm::{asinh, log, log1p};
+pub use logarithm::{asinh, hypotenuse, log, log1p};
 pub use philox::philox4x32;
 pub use polynomial::horner;
 pub use sigmoids::{sigmoid, softplus, tanh};
