@@ -122,7 +122,8 @@ fn summary_variables(record: &Record) -> Result<Vec<Sets>> {
                 let Entry::Column(column) = entry else {
                     return Err(Error::key(&path, "is a group within a group; ungroup it in the adapter"));
                 };
-                inputs.push(Sets { name: name.to_string(), ..sets(&path, column)? });
+                let sets = if is_vector(column) { vectors(&path, column)? } else { sets(&path, column)? };
+                inputs.push(Sets { name: name.to_string(), ..sets });
             }
             inputs
         }
@@ -149,6 +150,17 @@ fn matrix(key: &str, column: &Column) -> Result<Matrix> {
     let matrix = Matrix { columns: shape.get(1).copied().unwrap_or(1), values: column.array.to_f64() };
     check_finite(key, &matrix, |row| row)?;
     Ok(matrix)
+}
+
+fn is_vector(column: &Column) -> bool {
+    !column.shared && column.offsets.is_none() && matches!(column.array.shape().len(), 1 | 2)
+}
+
+/// Data sets of one element each.
+fn vectors(key: &str, column: &Column) -> Result<Sets> {
+    let elements = matrix(key, column)?;
+    let offsets = (0..=elements.rows() as u32).collect();
+    Ok(Sets::new(elements, offsets))
 }
 
 fn sets(key: &str, column: &Column) -> Result<Sets> {

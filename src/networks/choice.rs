@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
-use super::summary::{BuiltSummaryNetwork, DeepSet, Elements, SetTransformer, SummaryNetwork};
+use super::summary::{BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryNetwork};
 use crate::error::{Error, Result, nearest};
+use crate::nn::Mlp;
 use crate::parameters::Builder;
 use crate::random::Key;
 
@@ -28,6 +29,10 @@ pub enum InferenceChoice {
 pub enum SummaryChoice {
     /// A deep set.
     DeepSet(DeepSet),
+    /// A network of its own for each of several inputs.
+    FusionNetwork(FusionNetwork),
+    /// A perceptron of vectors.
+    Mlp(Mlp),
     /// A set transformer.
     SetTransformer(SetTransformer),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
@@ -90,6 +95,8 @@ impl SummaryChoice {
     fn network(&self) -> &dyn SummaryNetwork {
         match self {
             SummaryChoice::DeepSet(network) => network,
+            SummaryChoice::FusionNetwork(network) => network,
+            SummaryChoice::Mlp(network) => network,
             SummaryChoice::SetTransformer(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
@@ -126,6 +133,18 @@ impl From<Arc<dyn InferenceNetwork>> for InferenceChoice {
 impl From<DeepSet> for SummaryChoice {
     fn from(network: DeepSet) -> Self {
         SummaryChoice::DeepSet(network)
+    }
+}
+
+impl From<FusionNetwork> for SummaryChoice {
+    fn from(network: FusionNetwork) -> Self {
+        SummaryChoice::FusionNetwork(network)
+    }
+}
+
+impl From<Mlp> for SummaryChoice {
+    fn from(network: Mlp) -> Self {
+        SummaryChoice::Mlp(network)
     }
 }
 

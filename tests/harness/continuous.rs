@@ -5,12 +5,11 @@ use std::cell::RefCell;
 use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable};
 use ferroflow::codecs::Array;
 use ferroflow::device::Device;
-use ferroflow::networks::{DeepSet, SummaryChoice};
 use ferroflow::parameters::Role;
 use ferroflow::random::Key;
 use serde_json::Value;
 
-use super::{Fallible, config, coupling_flow};
+use super::{Fallible, coupling_flow, summary};
 use crate::common::golden::{Check, Outcome};
 
 fn matrix(array: &Array) -> Matrix {
@@ -59,8 +58,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
     let data = batch(check)?;
     let summary_network = match &hyper["summary_network"] {
         Value::Null => None,
-        network if network["kind"] == "DeepSet" => Some(SummaryChoice::from(config::<DeepSet>(&network["hyper"])?)),
-        network => return Err(format!("the summary network {} is not built yet", network["kind"]).into()),
+        network => Some(summary::choice(network)?),
     };
     let inference = &hyper["inference_network"];
     if inference["kind"] != "CouplingFlow" {

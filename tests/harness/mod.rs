@@ -32,6 +32,7 @@ pub const NETS: &[(&str, Harness)] = &[
     ("ContinuousApproximator", continuous::continuous),
     ("CouplingFlow", coupling_flow::coupling_flow),
     ("DeepSet", summary::deep_set),
+    ("FusionNetwork", summary::fusion_network),
     ("MLP", mlp::mlp),
     ("SetTransformer", summary::set_transformer),
     ("SplineTransform", spline_transform::spline_transform),

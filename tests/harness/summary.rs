@@ -1,7 +1,10 @@
 //! Summary networks of sets, series and images, through the trait that all of them fulfil.
 
-use ferroflow::networks::summary::{DeepSet, Elements, SetTransformer, SummaryInput, SummaryNetwork};
+use ferroflow::networks::SummaryChoice;
+use ferroflow::networks::summary::{DeepSet, Elements, FusionNetwork, SetTransformer, SummaryInput, SummaryNetwork};
+use ferroflow::nn::Mlp;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Fallible, attention, config, layer, tensor, weights};
 use crate::common::golden::{Check, Outcome};
@@ -12,6 +15,35 @@ pub fn deep_set(check: &mut Check) -> Outcome {
 
 pub fn set_transformer(check: &mut Check) -> Outcome {
     summary::<SetTransformer>(check)
+}
+
+pub fn fusion_network(check: &mut Check) -> Outcome {
+    let network = fusion(check.hyper())?;
+    let names: Vec<String> = network.backbones.keys().cloned().collect();
+    run(check, &network, &names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn fusion(hyper: &Value) -> Fallible<FusionNetwork> {
+    let mut network = FusionNetwork { backbones: Default::default(), head: None };
+    for (name, part) in hyper["backbones"].as_object().ok_or("there are no backbones")? {
+        network.backbones.insert(name.clone(), choice(part)?);
+    }
+    if !hyper["head"].is_null() {
+        network.head = Some(config::<Mlp>(&hyper["head"]["hyper"])?);
+    }
+    Ok(network)
+}
+
+/// The summary network of a description with its kind and its arguments.
+pub fn choice(described: &Value) -> Fallible<SummaryChoice> {
+    let hyper = &described["hyper"];
+    Ok(match described["kind"].as_str() {
+        Some("DeepSet") => config::<DeepSet>(hyper)?.into(),
+        Some("FusionNetwork") => fusion(hyper)?.into(),
+        Some("MLP") => config::<Mlp>(hyper)?.into(),
+        Some("SetTransformer") => config::<SetTransformer>(hyper)?.into(),
+        other => return Err(format!("the summary network {other:?} is not built yet").into()),
+    })
 }
 
 /// A network of one input `x`: sets or series `[datasets, elements, features]`, or images `[datasets, height, width, channels]`.
@@ -59,6 +91,7 @@ struct Shape {
 impl Shape {
     fn of(axes: &[usize]) -> Fallible<Self> {
         Ok(match *axes {
+            [datasets, features] => Shape { datasets, each: 1, elements: features.into() },
             [datasets, each, features] => Shape { datasets, each, elements: features.into() },
             [datasets, height, width, features] => {
                 let elements = Elements { features, grid: Some([height, width]) };

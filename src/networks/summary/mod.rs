@@ -4,11 +4,14 @@
 //! data set: the elements of a set in any order, the steps of a series in order of time, the pixels of an image row by row.
 
 mod deep_set;
+mod fusion_network;
 mod inference;
 mod input;
+mod mlp;
 mod set_transformer;
 
 pub use deep_set::DeepSet;
+pub use fusion_network::FusionNetwork;
 pub use inference::{SummaryData, summaries};
 pub use input::{Elements, SummaryInput};
 pub use set_transformer::SetTransformer;
