@@ -147,9 +147,16 @@ pub struct Train {
     /// A built-in simulator: its parameters are inferred from fresh simulations
     #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
     pub simulator: Option<String>,
-    /// An .npz file with simulations to train on
-    #[arg(long, value_name = "FILE")]
+    /// An .npz file with simulations to train on, or a folder of .npz and .safetensors files, of which a few are in memory at a time
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// Memory for simulations read from a folder, in MiB; more of it shuffles them better [default: 512]
+    #[arg(long, value_name = "MIB", value_parser = positive, allow_negative_numbers = true)]
+    pub data_memory: Option<usize>,
+    /// Take in files that arrive in the folder of --data while training; each epoch has --batches-per-epoch batches of the files
+    /// that were there when it began
+    #[arg(long)]
+    pub growing: bool,
     /// A run.toml, or the config.toml of an earlier run
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
