@@ -1,6 +1,7 @@
 //! Variables: what formulas are written with.
 
 mod flows;
+mod series;
 mod sets;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};

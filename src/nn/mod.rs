@@ -11,7 +11,9 @@ mod mlp;
 mod multi_head_attention;
 mod norm;
 mod pass;
+mod recurrent;
 mod set_attention;
+mod time_embedding;
 
 pub use attention_block::{AttentionBlock, BuiltAttentionBlock};
 pub use dense::Dense;
@@ -22,4 +24,6 @@ pub use mlp::{BuiltMlp, Mlp, check_dropout};
 pub use multi_head_attention::{BuiltMultiHeadAttention, MultiHeadAttention, Sets};
 pub use norm::{BatchNorm, BuiltNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pass::{Pass, Stage};
+pub use recurrent::{Bidirectional, BuiltRecurrent, Recurrent};
 pub use set_attention::{BuiltPoolingByAttention, InducedSetAttention, PoolingByAttention, SetAttention};
+pub use time_embedding::{BuiltTimeEmbedding, RecurrentEmbedding, Time2Vec, TimeEmbedding, time_grid};

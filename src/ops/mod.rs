@@ -24,6 +24,7 @@ mod operation;
 mod permute_columns;
 mod ragged;
 pub mod random;
+mod recurrence;
 mod reduce;
 mod reference;
 mod repeat_rows;
@@ -59,6 +60,7 @@ pub use operation::{
 };
 pub use permute_columns::PermuteColumns;
 pub use ragged::check_offsets;
+pub use recurrence::{Recurrence, RecurrenceOperation, RecurrentCell, States};
 pub use reduce::{Reduce, ReduceKind};
 pub use reference::{Array64, Case, Input};
 pub use repeat_rows::RepeatRows;
@@ -87,6 +89,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &LogSumExp,
     &Mlp,
     &PermuteColumns,
+    &RecurrenceOperation,
     &Reduce,
     &RepeatRows,
     &Reshape,

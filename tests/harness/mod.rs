@@ -11,6 +11,7 @@ mod mlp;
 mod normalisation;
 mod optimiser;
 mod python;
+mod recurrent;
 mod spline_transform;
 mod standardize;
 
@@ -38,11 +39,15 @@ pub const NETS: &[(&str, Harness)] = &[
     ("activations", elementary::activations),
     ("batch_norm", normalisation::batch_norm),
     ("batch_norm_train", normalisation::batch_norm_train),
+    ("bidirectional_gru", recurrent::bidirectional_gru),
+    ("bidirectional_lstm", recurrent::bidirectional_lstm),
     ("dense", elementary::dense),
     ("distributions", distributions::distributions),
     ("group_norm", normalisation::group_norm),
+    ("gru", recurrent::gru),
     ("keras_mha", attention::multi_head_attention),
     ("layer_norm", normalisation::layer_norm),
+    ("lstm", recurrent::lstm),
     ("optimiser", optimiser::optimiser),
     ("rms_norm", normalisation::rms_norm),
 ];
