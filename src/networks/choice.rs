@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
-use super::summary::{BuiltSummaryNetwork, DeepSet, SummaryNetwork};
+use super::summary::{BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryNetwork};
 use crate::error::{Error, Result, nearest};
+use crate::nn::Mlp;
 use crate::parameters::Builder;
 use crate::random::Key;
 
@@ -28,6 +29,12 @@ pub enum InferenceChoice {
 pub enum SummaryChoice {
     /// A deep set.
     DeepSet(DeepSet),
+    /// A network of its own for each of several inputs.
+    FusionNetwork(FusionNetwork),
+    /// A perceptron of vectors.
+    Mlp(Mlp),
+    /// A set transformer.
+    SetTransformer(SetTransformer),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
     #[serde(skip)]
     Custom(Arc<dyn SummaryNetwork>),
@@ -68,7 +75,7 @@ impl InferenceChoice {
 
 impl SummaryChoice {
     /// The names that files and the command line take.
-    pub const NAMES: &[&str] = &["deep-set"];
+    pub const NAMES: &[&str] = &["deep-set", "set-transformer"];
 
     /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
     pub fn named(name: &str) -> Result<Self> {
@@ -80,14 +87,17 @@ impl SummaryChoice {
         self.network().name()
     }
 
-    /// Gives the network weights for elements with `features` features.
-    pub fn build(&self, builder: &Builder, features: usize) -> Result<Box<dyn BuiltSummaryNetwork>> {
-        self.network().build(builder, features)
+    /// Gives the network weights for inputs by their names in alphabetical order; most networks read one.
+    pub fn build(&self, builder: &Builder, inputs: &[(String, Elements)]) -> Result<Box<dyn BuiltSummaryNetwork>> {
+        self.network().build_all(builder, inputs)
     }
 
     fn network(&self) -> &dyn SummaryNetwork {
         match self {
             SummaryChoice::DeepSet(network) => network,
+            SummaryChoice::FusionNetwork(network) => network,
+            SummaryChoice::Mlp(network) => network,
+            SummaryChoice::SetTransformer(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
     }
@@ -123,6 +133,24 @@ impl From<Arc<dyn InferenceNetwork>> for InferenceChoice {
 impl From<DeepSet> for SummaryChoice {
     fn from(network: DeepSet) -> Self {
         SummaryChoice::DeepSet(network)
+    }
+}
+
+impl From<FusionNetwork> for SummaryChoice {
+    fn from(network: FusionNetwork) -> Self {
+        SummaryChoice::FusionNetwork(network)
+    }
+}
+
+impl From<Mlp> for SummaryChoice {
+    fn from(network: Mlp) -> Self {
+        SummaryChoice::Mlp(network)
+    }
+}
+
+impl From<SetTransformer> for SummaryChoice {
+    fn from(network: SetTransformer) -> Self {
+        SummaryChoice::SetTransformer(network)
     }
 }
 

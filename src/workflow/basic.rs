@@ -77,7 +77,7 @@ impl BasicWorkflow {
             device,
             pool: Pool::inline(),
             folder: None,
-            dimensions: Some(built.dimensions()),
+            dimensions: Some(built.dimensions().clone()),
             built: Some(built),
             variables: (header.parameters, header.data),
             history,
@@ -118,7 +118,7 @@ impl BasicWorkflow {
     }
 
     pub(super) fn header(&self, adapter: Adapter, standardizer: Standardizer) -> Result<Header> {
-        let dimensions = self.dimensions.ok_or_else(untrained)?;
+        let dimensions = self.dimensions.clone().ok_or_else(untrained)?;
         Ok(Header {
             approximator: self.config.clone(),
             dimensions,

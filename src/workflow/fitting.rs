@@ -117,7 +117,7 @@ impl BasicWorkflow {
         let batch = Batch::from_record(&adapted)?;
         let dimensions = Dimensions::of(&batch)?;
         match &self.built {
-            Some(built) if built.dimensions() == dimensions => {}
+            Some(built) if *built.dimensions() == dimensions => {}
             Some(built) => {
                 let message = format!(
                     "this model was built for {:?}, the data give {dimensions:?}; build a new workflow",
@@ -126,7 +126,7 @@ impl BasicWorkflow {
                 return Err(Error::shape("workflow", message));
             }
             None => {
-                self.built = Some(self.config.build(dimensions, &self.device, self.key())?);
+                self.built = Some(self.config.build(dimensions.clone(), &self.device, self.key())?);
                 self.dimensions = Some(dimensions);
                 self.variables = describe_variables(&adapter, example)?;
             }

@@ -4,7 +4,6 @@ pub mod adapters;
 mod attention;
 mod continuous;
 mod coupling_flow;
-mod deep_set;
 mod distributions;
 mod elementary;
 mod mlp;
@@ -14,6 +13,7 @@ mod python;
 mod recurrent;
 mod spline_transform;
 mod standardize;
+mod summary;
 
 use std::error::Error;
 
@@ -32,8 +32,10 @@ use crate::common::golden::{Check, Harness, Outcome};
 pub const NETS: &[(&str, Harness)] = &[
     ("ContinuousApproximator", continuous::continuous),
     ("CouplingFlow", coupling_flow::coupling_flow),
-    ("DeepSet", deep_set::deep_set),
+    ("DeepSet", summary::deep_set),
+    ("FusionNetwork", summary::fusion_network),
     ("MLP", mlp::mlp),
+    ("SetTransformer", summary::set_transformer),
     ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
     ("activations", elementary::activations),

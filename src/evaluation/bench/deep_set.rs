@@ -9,7 +9,7 @@ use crate::autodiff::Tape;
 use crate::device::Device;
 use crate::error::Result;
 use crate::networks::DeepSet;
-use crate::networks::summary::{BuiltSummaryNetwork, SummaryInput, SummaryNetwork, summaries};
+use crate::networks::summary::{BuiltSummaryNetwork, SummaryData, SummaryInput, SummaryNetwork, summaries};
 use crate::nn::Pass;
 use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::parameters::{Builder, Parameters};
@@ -32,7 +32,7 @@ impl Side {
     fn new(device: &Device, batch: usize) -> Result<Self> {
         let config = DeepSet { summary_dim: SUMMARIES, ..DeepSet::default() };
         let builder = Builder::new();
-        let network = SummaryNetwork::build(&config, &builder, FEATURES)?;
+        let network = SummaryNetwork::build(&config, &builder, FEATURES.into())?;
         let values = normal(batch * ELEMENTS * FEATURES, Key::new(3));
         Ok(Side {
             network,
@@ -43,14 +43,17 @@ impl Side {
     }
 
     fn input<'t>(&self, tape: &'t Tape) -> SummaryInput<'t> {
-        SummaryInput { elements: tape.constant(self.elements.clone()), offsets: tape.constant(self.offsets.clone()) }
+        SummaryInput::new(tape.constant(self.elements.clone()), tape.constant(self.offsets.clone()))
     }
 
     fn forward(batch: usize, device: &Device) -> Result<Work<'static>> {
         let Side { network, parameters, .. } = Side::new(device, 1)?;
         let elements = normal(batch * ELEMENTS * FEATURES, Key::new(3));
         let offsets: Vec<u32> = (0..=batch).map(|set| (set * ELEMENTS) as u32).collect();
-        Ok(Box::new(move || summaries(&*network, &parameters, &elements, FEATURES, &offsets).map(drop)))
+        Ok(Box::new(move || {
+            let input = SummaryData { elements: &elements, features: FEATURES, offsets: &offsets, grid: None };
+            summaries(&*network, &parameters, &[input]).map(drop)
+        }))
     }
 
     /// A training step by Adam on the mean squared error to a fixed target.
