@@ -2,6 +2,7 @@
 
 mod flows;
 mod grids;
+mod series;
 mod sets;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};

@@ -26,6 +26,7 @@ mod permute_columns;
 mod pooling;
 mod ragged;
 pub mod random;
+mod recurrence;
 mod reduce;
 mod reference;
 mod repeat_rows;
@@ -63,6 +64,7 @@ pub use operation::{
 pub use permute_columns::PermuteColumns;
 pub use pooling::{Edge, ImagePooling, PoolingKind};
 pub use ragged::check_offsets;
+pub use recurrence::{Recurrence, RecurrenceOperation, RecurrentCell, States};
 pub use reduce::{Reduce, ReduceKind};
 pub use reference::{Array64, Case, Input};
 pub use repeat_rows::RepeatRows;
@@ -93,6 +95,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &Mlp,
     &PermuteColumns,
     &ImagePooling,
+    &RecurrenceOperation,
     &Reduce,
     &RepeatRows,
     &Reshape,
