@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
-use super::summary::{BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryNetwork};
+use super::summary::{
+    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryNetwork,
+    TimeSeriesNetwork,
+};
 use crate::error::{Error, Result, nearest};
 use crate::nn::Mlp;
 use crate::parameters::Builder;
@@ -27,6 +30,8 @@ pub enum InferenceChoice {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SummaryChoice {
+    /// A convolutional network of images.
+    ConvolutionalNetwork(ConvolutionalNetwork),
     /// A deep set.
     DeepSet(DeepSet),
     /// A network of its own for each of several inputs.
@@ -35,6 +40,8 @@ pub enum SummaryChoice {
     Mlp(Mlp),
     /// A set transformer.
     SetTransformer(SetTransformer),
+    /// Convolution and recurrence over series.
+    TimeSeriesNetwork(TimeSeriesNetwork),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
     #[serde(skip)]
     Custom(Arc<dyn SummaryNetwork>),
@@ -75,7 +82,7 @@ impl InferenceChoice {
 
 impl SummaryChoice {
     /// The names that files and the command line take.
-    pub const NAMES: &[&str] = &["deep-set", "set-transformer"];
+    pub const NAMES: &[&str] = &["convolutional-network", "deep-set", "set-transformer", "time-series-network"];
 
     /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
     pub fn named(name: &str) -> Result<Self> {
@@ -94,10 +101,12 @@ impl SummaryChoice {
 
     fn network(&self) -> &dyn SummaryNetwork {
         match self {
+            SummaryChoice::ConvolutionalNetwork(network) => network,
             SummaryChoice::DeepSet(network) => network,
             SummaryChoice::FusionNetwork(network) => network,
             SummaryChoice::Mlp(network) => network,
             SummaryChoice::SetTransformer(network) => network,
+            SummaryChoice::TimeSeriesNetwork(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
     }
@@ -127,6 +136,18 @@ impl From<CouplingFlow> for InferenceChoice {
 impl From<Arc<dyn InferenceNetwork>> for InferenceChoice {
     fn from(network: Arc<dyn InferenceNetwork>) -> Self {
         InferenceChoice::Custom(network)
+    }
+}
+
+impl From<ConvolutionalNetwork> for SummaryChoice {
+    fn from(network: ConvolutionalNetwork) -> Self {
+        SummaryChoice::ConvolutionalNetwork(network)
+    }
+}
+
+impl From<TimeSeriesNetwork> for SummaryChoice {
+    fn from(network: TimeSeriesNetwork) -> Self {
+        SummaryChoice::TimeSeriesNetwork(network)
     }
 }
 

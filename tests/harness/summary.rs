@@ -1,7 +1,10 @@
 //! Summary networks of sets, series and images, through the trait that all of them fulfil.
 
 use ferroflow::networks::SummaryChoice;
-use ferroflow::networks::summary::{DeepSet, Elements, FusionNetwork, SetTransformer, SummaryInput, SummaryNetwork};
+use ferroflow::networks::summary::{
+    ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryInput, SummaryNetwork,
+    TimeSeriesNetwork,
+};
 use ferroflow::nn::Mlp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,6 +18,29 @@ pub fn deep_set(check: &mut Check) -> Outcome {
 
 pub fn set_transformer(check: &mut Check) -> Outcome {
     summary::<SetTransformer>(check)
+}
+
+pub fn convolutional(check: &mut Check) -> Outcome {
+    let network = images(check.hyper())?;
+    run(check, &network, &["x"])
+}
+
+/// The peer says `null` where this library says `none`.
+fn images(hyper: &Value) -> Fallible<ConvolutionalNetwork> {
+    let mut hyper = hyper.clone();
+    if hyper["norm"].is_null() {
+        hyper["norm"] = "none".into();
+    }
+    config(&hyper)
+}
+
+pub fn time_series(check: &mut Check) -> Outcome {
+    let network = series(check.hyper())?;
+    run(check, &network, &["x"])
+}
+
+fn series(hyper: &Value) -> Fallible<TimeSeriesNetwork> {
+    Ok(TimeSeriesNetwork { peer_compatible: true, ..config(hyper)? })
 }
 
 pub fn fusion_network(check: &mut Check) -> Outcome {
@@ -38,10 +64,12 @@ fn fusion(hyper: &Value) -> Fallible<FusionNetwork> {
 pub fn choice(described: &Value) -> Fallible<SummaryChoice> {
     let hyper = &described["hyper"];
     Ok(match described["kind"].as_str() {
+        Some("ConvolutionalNetwork") => images(hyper)?.into(),
         Some("DeepSet") => config::<DeepSet>(hyper)?.into(),
         Some("FusionNetwork") => fusion(hyper)?.into(),
         Some("MLP") => config::<Mlp>(hyper)?.into(),
         Some("SetTransformer") => config::<SetTransformer>(hyper)?.into(),
+        Some("TimeSeriesNetwork") => series(hyper)?.into(),
         other => return Err(format!("the summary network {other:?} is not built yet").into()),
     })
 }

@@ -3,18 +3,24 @@
 //! Sets, series and images are all rows of one matrix, `[elements, features]`, and offsets that say which rows belong to which
 //! data set: the elements of a set in any order, the steps of a series in order of time, the pixels of an image row by row.
 
+mod convolutional;
 mod deep_set;
 mod fusion_network;
 mod inference;
 mod input;
 mod mlp;
+mod per_layer;
 mod set_transformer;
+mod time_series_network;
 
+pub use convolutional::{ConvolutionalNetwork, DownMode, PoolHead};
 pub use deep_set::DeepSet;
 pub use fusion_network::FusionNetwork;
 pub use inference::{SummaryData, summaries};
 pub use input::{Elements, SummaryInput};
+pub use per_layer::PerLayer;
 pub use set_transformer::SetTransformer;
+pub use time_series_network::TimeSeriesNetwork;
 
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
