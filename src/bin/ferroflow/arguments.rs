@@ -48,14 +48,15 @@ pub enum Command {
 #[command(after_help = BENCH)]
 pub struct Bench {
     /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W7 (linear regression from simulator to
-    /// draws), ceilings (of the machine), exact-regression (the posterior against the exact one) [default: W1 W2 W3 W7]
-    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W7", "ceilings", "exact-regression"])]
+    /// draws), ceilings (of the machine), exact-regression and sbibm (posteriors against exact ones and against the
+    /// reference draws of the benchmark) [default: W1 W2 W3 W7]
+    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W7", "ceilings", "exact-regression", "sbibm"])]
     pub workloads: Vec<String>,
     /// Number of threads; results do not depend on it. Several numbers, such as 1,2, measure each phase on all of them in
     /// turns and print wall time on the first divided by wall time on the others
     #[arg(long, value_name = "T,…", value_delimiter = ',', default_value = "1", value_parser = threads)]
     pub threads: Vec<usize>,
-    /// Only phases whose name and batch, such as log_prob@64, contain this; may be repeated
+    /// Only phases whose name and batch, such as log_prob@64, contain this, or only this task of sbibm; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,
     /// Seconds for the repeats of a phase
@@ -77,12 +78,18 @@ pub struct Bench {
     /// Batches of each epoch of W7's fit
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = positive, allow_negative_numbers = true)]
     pub batches: usize,
-    /// Seeds of the trainings (exact-regression)
+    /// Seeds of the trainings (exact-regression, sbibm)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub seeds: Vec<u64>,
     /// Seeds of the held-out data sets, 1000 for each (exact-regression)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub test_seeds: Vec<u64>,
+    /// Folder with a folder of observations and reference draws for each task (sbibm)
+    #[arg(long, value_name = "DIR")]
+    pub reference: Option<PathBuf>,
+    /// A run.toml with other networks and options of training than the defaults (sbibm)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Measure this trained model instead of training (exact-regression)
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
