@@ -47,10 +47,10 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = BENCH)]
 pub struct Bench {
-    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W7 (linear regression from simulator to
-    /// draws), ceilings (of the machine), exact-regression and sbibm (posteriors against exact ones and against the
-    /// reference draws of the benchmark) [default: W1 W2 W3 W7]
-    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W7", "ceilings", "exact-regression", "sbibm"])]
+    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W4 (set transformer), W5
+    /// (networks of time series), W7 and W8 (linear regression and an epidemic from simulator to draws), ceilings (of the machine), exact-regression and sbibm (posteriors against exact ones and against the
+    /// reference draws of the benchmark) [default: all W]
+    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W4", "W5", "W7", "W8", "ceilings", "exact-regression", "sbibm"])]
     pub workloads: Vec<String>,
     /// Number of threads; results do not depend on it. Several numbers, such as 1,2, measure each phase on all of them in
     /// turns and print wall time on the first divided by wall time on the others
@@ -69,13 +69,13 @@ pub struct Bench {
     /// moved
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, exact-regression)
+    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, W8, exact-regression)
     #[arg(long, value_name = "F", default_value_t = 1, value_parser = positive)]
     pub factor: usize,
-    /// Epochs of W7's fit [default: 15 × factor]
+    /// Epochs of the fit of W7 and W8 [default: 15 × factor]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "factor", allow_negative_numbers = true)]
     pub epochs: Option<usize>,
-    /// Batches of each epoch of W7's fit
+    /// Batches of each epoch of the fit of W7 and W8
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = positive, allow_negative_numbers = true)]
     pub batches: usize,
     /// Seeds of the trainings (exact-regression, sbibm)
