@@ -7,7 +7,9 @@
 
 use cpu_time::ProcessTime;
 use ferroflow::device::Device;
-use ferroflow::ops::{Backward, Forward, Operation, Recurrence, RecurrenceOperation, RecurrentCell, Sink, Spec, States};
+use ferroflow::ops::{
+    Backward, Forward, Operation, Recurrence, RecurrenceOperation, RecurrentCell, Sink, Spec, States,
+};
 use ferroflow::random::Key;
 use ferroflow::tensor::Tensor;
 
@@ -37,11 +39,7 @@ fn main() -> ferroflow::Result<()> {
     Ok(())
 }
 
-fn measure(
-    device: &Device,
-    cell: RecurrentCell,
-    [series, steps, units]: [usize; 3],
-) -> ferroflow::Result<[f64; 3]> {
+fn measure(device: &Device, cell: RecurrentCell, [series, steps, units]: [usize; 3]) -> ferroflow::Result<[f64; 3]> {
     let width = cell.gates() * units;
     let matrix = |key: u64, shape: [usize; 2]| ferroflow::ops::random::normal(device, Key::new(key), 0, shape);
     let a = matrix(1, [series * steps, width])?;
@@ -69,14 +67,16 @@ fn measure(
     let (training, kept) = products(true)?;
     let (finals, kept): (Vec<&Tensor>, Vec<&Tensor>) = (finals.iter().collect(), kept.iter().collect());
     let gradient = matrix(4, [series, units])?;
-    let sinks: Vec<Tensor> = inputs.iter().map(|t| Tensor::zeros(device, t.shape())).collect::<ferroflow::Result<_>>()?;
-    let sinks: Vec<Option<Sink>> = (0..inputs.len())
-        .map(|i| (i != 1).then_some(Sink { tensor: &sinks[i], accumulate: false }))
-        .collect();
+    let sinks: Vec<Tensor> =
+        inputs.iter().map(|t| Tensor::zeros(device, t.shape())).collect::<ferroflow::Result<_>>()?;
+    let sinks: Vec<Option<Sink>> =
+        (0..inputs.len()).map(|i| (i != 1).then_some(Sink { tensor: &sinks[i], accumulate: false })).collect();
     let gradients = [Some(&gradient)];
     while repeats < REPEATS || spent < SECONDS {
         let times = [
-            time(|| RecurrenceOperation.forward(&Forward { device, inputs, products: &finals, attributes: &inference }))?,
+            time(|| {
+                RecurrenceOperation.forward(&Forward { device, inputs, products: &finals, attributes: &inference })
+            })?,
             time(|| RecurrenceOperation.forward(&Forward { device, inputs, products: &kept, attributes: &training }))?,
             time(|| {
                 let attributes = &training;

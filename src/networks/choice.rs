@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
-use super::summary::{BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryNetwork};
+use super::summary::{
+    BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer, SummaryNetwork,
+    TimeSeriesTransformer,
+};
 use crate::error::{Error, Result, nearest};
 use crate::nn::Mlp;
 use crate::parameters::Builder;
@@ -31,10 +34,14 @@ pub enum SummaryChoice {
     DeepSet(DeepSet),
     /// A network of its own for each of several inputs.
     FusionNetwork(FusionNetwork),
+    /// A fusion transformer of series.
+    FusionTransformer(FusionTransformer),
     /// A perceptron of vectors.
     Mlp(Mlp),
     /// A set transformer.
     SetTransformer(SetTransformer),
+    /// A transformer of series.
+    TimeSeriesTransformer(TimeSeriesTransformer),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
     #[serde(skip)]
     Custom(Arc<dyn SummaryNetwork>),
@@ -75,7 +82,7 @@ impl InferenceChoice {
 
 impl SummaryChoice {
     /// The names that files and the command line take.
-    pub const NAMES: &[&str] = &["deep-set", "set-transformer"];
+    pub const NAMES: &[&str] = &["deep-set", "fusion-transformer", "set-transformer", "time-series-transformer"];
 
     /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
     pub fn named(name: &str) -> Result<Self> {
@@ -96,8 +103,10 @@ impl SummaryChoice {
         match self {
             SummaryChoice::DeepSet(network) => network,
             SummaryChoice::FusionNetwork(network) => network,
+            SummaryChoice::FusionTransformer(network) => network,
             SummaryChoice::Mlp(network) => network,
             SummaryChoice::SetTransformer(network) => network,
+            SummaryChoice::TimeSeriesTransformer(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
     }
@@ -142,6 +151,12 @@ impl From<FusionNetwork> for SummaryChoice {
     }
 }
 
+impl From<FusionTransformer> for SummaryChoice {
+    fn from(network: FusionTransformer) -> Self {
+        SummaryChoice::FusionTransformer(network)
+    }
+}
+
 impl From<Mlp> for SummaryChoice {
     fn from(network: Mlp) -> Self {
         SummaryChoice::Mlp(network)
@@ -151,6 +166,12 @@ impl From<Mlp> for SummaryChoice {
 impl From<SetTransformer> for SummaryChoice {
     fn from(network: SetTransformer) -> Self {
         SummaryChoice::SetTransformer(network)
+    }
+}
+
+impl From<TimeSeriesTransformer> for SummaryChoice {
+    fn from(network: TimeSeriesTransformer) -> Self {
+        SummaryChoice::TimeSeriesTransformer(network)
     }
 }
 

@@ -6,4 +6,4 @@ pub mod summary;
 
 pub use choice::{InferenceChoice, SummaryChoice};
 pub use inference::CouplingFlow;
-pub use summary::{DeepSet, FusionNetwork, SetTransformer};
+pub use summary::{DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesTransformer};

@@ -15,7 +15,7 @@ mod recurrent;
 mod set_attention;
 mod time_embedding;
 
-pub use attention_block::{AttentionBlock, BuiltAttentionBlock};
+pub use attention_block::{AttentionBlock, BuiltAttentionBlock, regular_offsets};
 pub use dense::Dense;
 pub use dense_block::{DenseBlock, Norm};
 pub use dropout::dropout;

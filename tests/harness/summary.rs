@@ -1,8 +1,12 @@
 //! Summary networks of sets, series and images, through the trait that all of them fulfil.
 
 use ferroflow::networks::SummaryChoice;
-use ferroflow::networks::summary::{DeepSet, Elements, FusionNetwork, SetTransformer, SummaryInput, SummaryNetwork};
+use ferroflow::networks::summary::{
+    BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer, SummaryInput,
+    SummaryNetwork, TimeSeriesTransformer,
+};
 use ferroflow::nn::Mlp;
+use ferroflow::parameters::Builder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -15,6 +19,40 @@ pub fn deep_set(check: &mut Check) -> Outcome {
 
 pub fn set_transformer(check: &mut Check) -> Outcome {
     summary::<SetTransformer>(check)
+}
+
+pub fn fusion_transformer(check: &mut Check) -> Outcome {
+    summary::<FusionTransformer>(check)
+}
+
+pub fn time_series_transformer(check: &mut Check) -> Outcome {
+    let network = series(check.hyper())?;
+    match network.return_sequences {
+        true => run(check, &Sequences(network), &["x"]),
+        false => run(check, &network, &["x"]),
+    }
+}
+
+/// A transformer of series; the peer has no name for no embedding.
+fn series(hyper: &Value) -> Fallible<TimeSeriesTransformer> {
+    let mut hyper = hyper.clone();
+    if hyper["time_embedding"].is_null() {
+        hyper["time_embedding"] = "none".into();
+    }
+    config(&hyper)
+}
+
+/// A transformer of series with an output for every element.
+struct Sequences(TimeSeriesTransformer);
+
+impl SummaryNetwork for Sequences {
+    fn name(&self) -> &str {
+        "sequences"
+    }
+
+    fn build(&self, builder: &Builder, elements: Elements) -> ferroflow::Result<Box<dyn BuiltSummaryNetwork>> {
+        Ok(Box::new(self.0.build(builder, elements.features)?))
+    }
 }
 
 pub fn fusion_network(check: &mut Check) -> Outcome {
@@ -40,8 +78,10 @@ pub fn choice(described: &Value) -> Fallible<SummaryChoice> {
     Ok(match described["kind"].as_str() {
         Some("DeepSet") => config::<DeepSet>(hyper)?.into(),
         Some("FusionNetwork") => fusion(hyper)?.into(),
+        Some("FusionTransformer") => config::<FusionTransformer>(hyper)?.into(),
         Some("MLP") => config::<Mlp>(hyper)?.into(),
         Some("SetTransformer") => config::<SetTransformer>(hyper)?.into(),
+        Some("TimeSeriesTransformer") => series(hyper)?.into(),
         other => return Err(format!("the summary network {other:?} is not built yet").into()),
     })
 }
@@ -78,7 +118,11 @@ pub fn run(check: &mut Check, network: &dyn SummaryNetwork, names: &[&str]) -> O
             }
         };
         let inputs: Vec<SummaryInput> = shapes.iter().enumerate().map(input).collect();
-        Ok(built.forward_all(pass, &inputs))
+        let y = built.forward_all(pass, &inputs);
+        // An output of every element, not of every data set.
+        let (datasets, each) = (shapes[0].datasets, shapes[0].each);
+        let of_elements = each > 1 && y.shape().rows() == datasets * each;
+        Ok(if of_elements { y.reshape([datasets, each, built.summary_dimension()]) } else { y })
     })
 }
 

@@ -3,18 +3,25 @@
 //! Sets, series and images are all rows of one matrix, `[elements, features]`, and offsets that say which rows belong to which
 //! data set: the elements of a set in any order, the steps of a series in order of time, the pixels of an image row by row.
 
+mod attention_stack;
 mod deep_set;
 mod fusion_network;
+mod fusion_transformer;
 mod inference;
 mod input;
 mod mlp;
+#[cfg(test)]
+mod series_tests;
 mod set_transformer;
+mod time_series_transformer;
 
 pub use deep_set::DeepSet;
 pub use fusion_network::FusionNetwork;
+pub use fusion_transformer::FusionTransformer;
 pub use inference::{SummaryData, summaries};
 pub use input::{Elements, SummaryInput};
 pub use set_transformer::SetTransformer;
+pub use time_series_transformer::TimeSeriesTransformer;
 
 use crate::autodiff::Var;
 use crate::error::{Error, Result};

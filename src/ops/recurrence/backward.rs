@@ -3,9 +3,9 @@
 use super::cells::{Gradients, Step, gru_back, lstm_back};
 use super::series::{Series, TILE, Tile};
 use super::{Arguments, KEPT_GATES, RecurrentCell};
+use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::matrix::{Begin, Epilogue, Output, PackedProduct, View, pack, packed_length, product};
-use crate::device::cpu::Launch;
 use crate::device::cpu::scratch::with_scratch;
 use crate::error::Result;
 use crate::ops::sums::{put, sum_columns};
@@ -131,7 +131,7 @@ impl lanes::Kernel for Piece<'_> {
                     begin: if cell == RecurrentCell::Gru { Begin::There } else { Begin::Zero },
                     c: dh,
                 };
-                product.run(l);
+                l.enter(product);
             }
         }
     }

@@ -3,9 +3,9 @@
 use super::cells::{gru, lstm};
 use super::series::{Series, TILE, Tile};
 use super::{Arguments, KEPT_GATES, RecurrentCell};
+use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::matrix::{Begin, Output, PackedProduct, View, pack, packed_length};
-use crate::device::cpu::Launch;
 use crate::device::cpu::scratch::with_scratch;
 
 /// Fills states, gates, cells, final states from `a`, offsets, recurrent kernel, bias; absent outputs are empty.
@@ -83,7 +83,7 @@ impl lanes::Kernel for Piece<'_> {
                 begin,
                 c: u,
             };
-            product.run(l);
+            l.enter(product);
             for row in 0..rows {
                 let element = tile.element(row, step);
                 let a = &a[(tile.first + element) * width..][..width];

@@ -243,8 +243,7 @@ impl Operation for RecurrenceOperation {
         let du = Tensor::uninitialised(call.device, [elements, arguments.width()].into())?;
         let previous = Tensor::uninitialised(call.device, states.shape())?;
         let nothing = du.view(0, [0].into())?;
-        let (da, accumulate) =
-            call.sink(0).map_or((nothing.slice(), 0), |sink| (sink.tensor.slice(), sink.flag()));
+        let (da, accumulate) = call.sink(0).map_or((nothing.slice(), 0), |sink| (sink.tensor.slice(), sink.flag()));
         let inputs = [call.gradient()?, call.inputs[1], call.inputs[2], &states, &gates, &cells].map(Tensor::slice);
         let outputs = [da, du.slice(), previous.slice()];
         call.device.launch(&BACKWARD, &Arguments { accumulate, ..arguments }, &inputs, &outputs)?;
