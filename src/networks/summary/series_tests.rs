@@ -2,6 +2,7 @@
 
 use super::{BuiltSummaryNetwork, Elements, FusionTransformer, SummaryInput, SummaryNetwork, TimeSeriesTransformer};
 use crate::autodiff::Tape;
+use crate::codecs::Array;
 use crate::device::Device;
 use crate::nn::{Pass, Stage, TimeEmbedding};
 use crate::ops::{RecurrentCell, random};
@@ -141,5 +142,55 @@ fn numbers_of_weights() {
         let builder = Builder::new();
         network.build(&builder, Elements { features: 3, grid: None }).unwrap();
         assert_eq!(builder.trainable_count(), count, "{}", network.name());
+    }
+}
+
+/// Numbers of weights and summaries of two series `sin(0.5 (i + 1))` `[5, 2]` with weights by a rule, of the peer.
+#[test]
+fn conformance() {
+    let (embed_dims, num_heads) = (vec![8], vec![2]);
+    let series =
+        TimeSeriesTransformer { summary_dim: 2, embed_dims, num_heads, time_embed_dim: 4, ..Default::default() };
+    let (embed_dims, num_heads) = (vec![8, 8], vec![2, 2]);
+    let fusion = FusionTransformer { summary_dim: 2, embed_dims, num_heads, template_dim: 8, ..Default::default() };
+    let rows: Vec<(Box<dyn SummaryNetwork>, usize, [f32; 4])> = vec![
+        (Box::new(series.clone()), 1856, [0.088470, -0.036479, 0.092512, -0.025791]),
+        (
+            Box::new(TimeSeriesTransformer { time_embedding: TimeEmbedding::Lstm, time_axis: Some(-1), ..series }),
+            1919,
+            [0.085165, -0.009596, 0.108589, -0.005221],
+        ),
+        (Box::new(fusion.clone()), 3852, [0.069460, -0.058690, 0.091912, -0.044812]),
+        (
+            Box::new(FusionTransformer { template_type: RecurrentCell::Gru, bidirectional: false, ..fusion }),
+            3916,
+            [0.102464, -0.036869, 0.039928, -0.065544],
+        ),
+    ];
+    for (network, count, expected) in rows {
+        let builder = Builder::new();
+        let built = network.build(&builder, Elements { features: 2, grid: None }).unwrap();
+        assert_eq!(builder.trainable_count(), count, "{}", built.describe());
+        let mut parameters = builder.finish(&Device::cpu(), Key::new(0)).unwrap();
+        for entry in parameters.layout().clone().entries() {
+            let rule = |k: usize| match entry.name.rsplit('.').next() {
+                Some("bias") => 0.1 * (1.0 + k as f64).cos(),
+                Some("scale") => 1.0 + 0.1 * (k as f64).sin(),
+                _ => 0.25 * (1.0 + k as f64).sin(),
+            };
+            let values = (0..entry.shape.elements()).map(|k| rule(k) as f32).collect();
+            parameters.set(&entry.name, &Array::f32(entry.shape.axes(), values).unwrap()).unwrap();
+        }
+        let tape = Tape::new(parameters.device());
+        let elements: Vec<f32> = (0..20).map(|i| (0.5 * f64::from(i + 1)).sin() as f32).collect();
+        let input = SummaryInput {
+            elements: tape.values([10, 2], &elements),
+            offsets: tape.constant(Tensor::from_indices(tape.device(), [3], &[0, 5, 10]).unwrap()),
+            mask: None,
+            grid: None,
+        };
+        let y = built.forward(&Pass::inference(&tape, &parameters), input).value().unwrap().values().unwrap();
+        let close = y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 2e-6);
+        assert!(close, "{y:?} for {expected:?}, {}", built.describe());
     }
 }
