@@ -10,7 +10,7 @@ use crate::device::cpu::scratch::with_scratch;
 use crate::error::Result;
 use crate::ops::sums::{put, sum_columns};
 
-/// Fills the gradient of `a`, and `du` and the states before for the sums, from the gradient of the output, offsets, recurrent kernel,
+/// Fills the gradient of `a` and, for the sums, where `du` differs from it and the states before, from the gradient of the output, offsets, recurrent kernel,
 /// states, gates, cells.
 pub(super) fn backward(launch: &mut Launch) {
     let arguments: Arguments = launch.arguments();
@@ -20,8 +20,8 @@ pub(super) fn backward(launch: &mut Launch) {
     let (Some(series), Ok(kernel)) = (Series::new(&arguments, offsets), View::row_major(kernel, units, width)) else {
         return outputs.into_iter().for_each(|output| output.fill(f32::NAN));
     };
-    let [da, du, previous] = outputs;
-    let wanted = !da.is_empty();
+    let [da, du_g, previous] = outputs;
+    let differs = !du_g.is_empty();
     let read = Read {
         arguments,
         gradient: launch.input(0),
@@ -34,15 +34,15 @@ pub(super) fn backward(launch: &mut Launch) {
         let panels = &*panels;
         let ranges = |tile: usize| {
             let elements = series.elements_of(tile);
-            [if wanted { elements.clone() } else { 0..0 }, elements.clone(), elements]
+            [elements.clone(), if differs { elements.clone() } else { 0..0 }, elements]
         };
-        let outputs = [(da, width), (du, width), (previous, units)];
+        let outputs = [(da, width), (du_g, units), (previous, units)];
         let scratch = TILE * (2 * units + width);
         launch.threads.for_each_block(series.tiles(), ranges, 1, outputs, scratch, |index, _, outputs, scratch| {
-            let [da, du, previous] = outputs;
+            let [da, du_g, previous] = outputs;
             let (tile, numbers) = (series.tile(index), series.of_tile(index));
             let first_series = numbers.start;
-            launch.isa.run(Piece { read: &read, tile, first_series, panels, da, du, previous, scratch });
+            launch.isa.run(Piece { read: &read, tile, first_series, panels, da, du_g, previous, scratch });
         });
     });
 }
@@ -64,7 +64,7 @@ struct Piece<'a> {
     first_series: usize,
     panels: &'a [f32],
     da: Output<'a>,
-    du: Output<'a>,
+    du_g: Output<'a>,
     previous: Output<'a>,
     scratch: &'a mut [f32],
 }
@@ -74,11 +74,11 @@ impl lanes::Kernel for Piece<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Piece { read, tile, first_series, panels, mut da, mut du, mut previous, scratch } = self;
+        let Piece { read, tile, first_series, panels, mut da, mut du_g, mut previous, scratch } = self;
         let Read { arguments, gradient, states, gates, cells } = *read;
         let (units, width, cell) = (arguments.units as usize, arguments.width(), arguments.cell());
         let (dh, rest) = scratch.split_at_mut(TILE * units);
-        let (dc, d) = rest.split_at_mut(TILE * units);
+        let (dc, du) = rest.split_at_mut(TILE * units);
         dh.fill(0.0);
         dc.fill(0.0);
         let all = arguments.all == 1;
@@ -108,10 +108,9 @@ impl lanes::Kernel for Piece<'_> {
                     None => previous.row(element).fill(0.0),
                 }
                 let mut to = Gradients {
-                    da: if da.rows() > 0 { da.row(element) } else { &mut [] },
-                    add: arguments.accumulate == 1,
-                    du: &mut d[row * width..][..width],
-                    du_kept: du.row(element),
+                    da: da.row(element),
+                    du: &mut du[row * width..][..width],
+                    du_g: if du_g.rows() > 0 { du_g.row(element) } else { &mut [] },
                 };
                 let dh = &mut dh[row * units..][..units];
                 match cell {
@@ -124,29 +123,60 @@ impl lanes::Kernel for Piece<'_> {
                     rows,
                     depth: width,
                     columns: units,
-                    a: d,
+                    a: du,
                     a_stride: width,
                     a_transposed: false,
                     panels,
                     begin: if cell == RecurrentCell::Gru { Begin::There } else { Begin::Zero },
                     c: dh,
                 };
-                product.run(l);
+                l.enter(product);
             }
         }
     }
 }
 
-/// The gradient of the recurrent kernel from the states before and `du`.
+/// What the sums over all elements read: the states before, `da`, and the columns in which `du` differs.
+struct Sums<'a> {
+    elements: usize,
+    units: usize,
+    width: usize,
+    previous: &'a [f32],
+    /// Matrices of the columns of `du` with their width and the distance of their rows.
+    columns: [(&'a [f32], usize, usize); 2],
+    accumulate: u32,
+}
+
+impl<'a> Sums<'a> {
+    fn of(launch: &Launch<'a>) -> Self {
+        let arguments: Arguments = launch.arguments();
+        let (units, width) = (arguments.units as usize, arguments.width());
+        let own = if arguments.cell() == RecurrentCell::Gru { units } else { 0 };
+        Sums {
+            elements: arguments.elements as usize,
+            units,
+            width,
+            previous: launch.input(0),
+            columns: [(launch.input(1), width - own, width), (launch.input(2), own, own)],
+            accumulate: arguments.accumulate,
+        }
+    }
+}
+
+/// The gradient of the recurrent kernel.
 pub(super) fn kernel(launch: &mut Launch) {
-    let arguments: Arguments = launch.arguments();
-    let (elements, units, width) = (arguments.elements as usize, arguments.units as usize, arguments.width());
-    let (previous, du, out) = (launch.input(0), launch.input(1), launch.output(0));
+    let sums = Sums::of(launch);
+    let mut out = launch.output(0);
     let mut run = || -> Result<()> {
-        let a = View::row_major(previous, elements, units)?.transposed();
-        let (b, c) = (View::row_major(du, elements, width)?, Output::row_major(out, units, width)?);
-        let epilogue = Epilogue { accumulate: arguments.accumulate == 1, ..Epilogue::default() };
-        product(launch.isa, launch.threads, a, b, c, epilogue)
+        let a = View::row_major(sums.previous, sums.elements, sums.units)?.transposed();
+        for (du, columns, stride) in sums.columns.into_iter().filter(|(_, columns, _)| *columns > 0) {
+            let b = View::new(du, sums.elements, columns, stride, 1)?;
+            let c = Output::new(out, sums.units, columns, sums.width)?;
+            let epilogue = Epilogue { accumulate: sums.accumulate == 1, ..Epilogue::default() };
+            product(launch.isa, launch.threads, a, b, c, epilogue)?;
+            out = &mut std::mem::take(&mut out)[columns..];
+        }
+        Ok(())
     };
     let outcome = run();
     debug_assert!(outcome.is_ok(), "{outcome:?}");
@@ -156,17 +186,21 @@ pub(super) fn kernel(launch: &mut Launch) {
 pub(super) fn bias(launch: &mut Launch) {
     /// Columns of a chunk of work.
     const CHUNK: usize = 32;
-    let arguments: Arguments = launch.arguments();
-    let (elements, width) = (arguments.elements as usize, arguments.width());
-    let (du, out) = (launch.input(1), launch.output(0));
-    launch.threads.for_each_chunk(out, CHUNK, |index, out| {
-        let start = index * CHUNK;
-        let add = |row: usize, first: usize, sums: &mut [f32]| {
-            let du = &du[row * width + first..];
-            sums.iter_mut().zip(du).for_each(|(sum, du)| *sum += du);
-        };
-        sum_columns(elements, start..start + out.len(), add, |first, sums| {
-            out[first - start..].iter_mut().zip(sums).for_each(|(out, sum)| put(out, arguments.accumulate, *sum));
+    let sums = Sums::of(launch);
+    let mut out = launch.output(0);
+    for (du, columns, stride) in sums.columns {
+        let (of_part, rest) = out.split_at_mut(columns);
+        launch.threads.for_each_chunk(of_part, CHUNK, |index, out| {
+            let start = index * CHUNK;
+            let add = |row: usize, first: usize, sums: &mut [f32]| {
+                let du = &du[row * stride + first..];
+                sums.iter_mut().zip(du).for_each(|(sum, du)| *sum += du);
+            };
+            sum_columns(sums.elements, start..start + out.len(), add, |first, totals| {
+                let out = out[first - start..].iter_mut();
+                out.zip(totals).for_each(|(out, total)| put(out, sums.accumulate, *total));
+            });
         });
-    });
+        out = rest;
+    }
 }

@@ -83,7 +83,7 @@ impl lanes::Kernel for Piece<'_> {
                 begin,
                 c: u,
             };
-            product.run(l);
+            l.enter(product);
             for row in 0..rows {
                 let element = tile.element(row, step);
                 let a = &a[(tile.first + element) * width..][..width];
