@@ -224,7 +224,8 @@ pub struct Length {
 #[derive(Args)]
 #[command(next_help_heading = "Networks")]
 pub struct Networks {
-    /// Network that learns summary statistics of sets [default: deep-set where the data are sets, else none]
+    /// Network that learns summary statistics [default: deep-set for sets, time-series-network for series,
+    /// convolutional-network for images, none for vectors]
     #[arg(long, value_name = "NAME", value_parser = summary)]
     pub summary: Option<String>,
     /// Network that represents the posterior [default: coupling-flow]
@@ -244,7 +245,8 @@ pub struct RoleArguments {
     /// Keys that are known beside the data, separated by commas: arrays [datasets] or [datasets, d]
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub conditions: Vec<String>,
-    /// How the elements of a data set are related [default: set if the sizes differ or there are three axes, else vector]
+    /// How the elements of a data set are related [default: image if there are four axes, set if
+    /// the sizes differ or there are three, else vector]
     #[arg(long, value_enum)]
     pub kind: Option<KindName>,
     /// Lower bounds of parameters, such as sigma=0; may be repeated
@@ -262,6 +264,8 @@ pub enum KindName {
     Set,
     /// Elements in temporal order
     Series,
+    /// Pixels: [datasets, height, width, channels]
+    Image,
     /// A vector of fixed length
     Vector,
 }
@@ -271,6 +275,7 @@ impl From<KindName> for Kind {
         match name {
             KindName::Set => Kind::Set,
             KindName::Series => Kind::Series,
+            KindName::Image => Kind::Image,
             KindName::Vector => Kind::Vector,
         }
     }
