@@ -8,7 +8,8 @@ pub use crate::device::Device;
 pub use crate::error::{Error, Result};
 pub use crate::make_simulator;
 pub use crate::networks::{
-    CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesTransformer,
+    ConvolutionalNetwork, CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesNetwork,
+    TimeSeriesTransformer,
 };
 pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};

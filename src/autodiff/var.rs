@@ -1,6 +1,7 @@
 //! Variables: what formulas are written with.
 
 mod flows;
+mod grids;
 mod series;
 mod sets;
 

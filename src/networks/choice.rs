@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
 use super::summary::{
-    BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer, SummaryNetwork,
-    TimeSeriesTransformer,
+    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer,
+    SummaryNetwork, TimeSeriesNetwork, TimeSeriesTransformer,
 };
 use crate::error::{Error, Result, nearest};
 use crate::nn::Mlp;
@@ -30,6 +30,8 @@ pub enum InferenceChoice {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SummaryChoice {
+    /// A convolutional network of images.
+    ConvolutionalNetwork(ConvolutionalNetwork),
     /// A deep set.
     DeepSet(DeepSet),
     /// A network of its own for each of several inputs.
@@ -40,6 +42,8 @@ pub enum SummaryChoice {
     Mlp(Mlp),
     /// A set transformer.
     SetTransformer(SetTransformer),
+    /// Convolution and recurrence over series.
+    TimeSeriesNetwork(TimeSeriesNetwork),
     /// A transformer of series.
     TimeSeriesTransformer(TimeSeriesTransformer),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
@@ -82,7 +86,14 @@ impl InferenceChoice {
 
 impl SummaryChoice {
     /// The names that files and the command line take.
-    pub const NAMES: &[&str] = &["deep-set", "fusion-transformer", "set-transformer", "time-series-transformer"];
+    pub const NAMES: &[&str] = &[
+        "convolutional-network",
+        "deep-set",
+        "fusion-transformer",
+        "set-transformer",
+        "time-series-network",
+        "time-series-transformer",
+    ];
 
     /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
     pub fn named(name: &str) -> Result<Self> {
@@ -101,11 +112,13 @@ impl SummaryChoice {
 
     fn network(&self) -> &dyn SummaryNetwork {
         match self {
+            SummaryChoice::ConvolutionalNetwork(network) => network,
             SummaryChoice::DeepSet(network) => network,
             SummaryChoice::FusionNetwork(network) => network,
             SummaryChoice::FusionTransformer(network) => network,
             SummaryChoice::Mlp(network) => network,
             SummaryChoice::SetTransformer(network) => network,
+            SummaryChoice::TimeSeriesNetwork(network) => network,
             SummaryChoice::TimeSeriesTransformer(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
@@ -136,6 +149,18 @@ impl From<CouplingFlow> for InferenceChoice {
 impl From<Arc<dyn InferenceNetwork>> for InferenceChoice {
     fn from(network: Arc<dyn InferenceNetwork>) -> Self {
         InferenceChoice::Custom(network)
+    }
+}
+
+impl From<ConvolutionalNetwork> for SummaryChoice {
+    fn from(network: ConvolutionalNetwork) -> Self {
+        SummaryChoice::ConvolutionalNetwork(network)
+    }
+}
+
+impl From<TimeSeriesNetwork> for SummaryChoice {
+    fn from(network: TimeSeriesNetwork) -> Self {
+        SummaryChoice::TimeSeriesNetwork(network)
     }
 }
 

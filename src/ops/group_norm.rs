@@ -5,6 +5,8 @@
 //! shift `β` `[channels]`, both optional.
 //!
 //! * Group normalisation (Wu & He 2018, arXiv:1803.08494): outer is the first axis of `x` `[batch, …, channels]`.
+//! * Of series of any lengths, `x` `[elements, channels]`: outer are the series, whose offsets `[series + 1]` are the last operand;
+//!   the positions of each are its elements.
 //! * Batch normalisation in training (Ioffe & Szegedy 2015, arXiv:1502.03167): no outer axis, one channel per group.
 //!
 //! Outputs: `y`, `μ`, `v`, the last two `[outer, groups]`, so that a layer can keep moving statistics. Backward, with
@@ -12,10 +14,13 @@
 //! `dx = r (g − mean(g) − x̂ mean(g x̂)) + dμ/n + 2 dv (x − μ)/n`, `dγ = Σ dy x̂`, `dβ = Σ dy`.
 //! NaN makes its group NaN. Statistics over no element are NaN.
 
+use std::ops::Range;
+
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
+use crate::ops::ragged::{rows_of, set_of, sets};
 use crate::ops::reference::{Array64, Case, Input};
 use crate::ops::sums::{COLUMNS, put, rows_per_chunk, sum_columns};
 use crate::tensor::{Shape, Tensor};
@@ -27,6 +32,8 @@ pub enum GroupNormKind {
     Batch,
     /// For each index of the first axis over so many groups of neighbouring channels, and over all axes between.
     Group(usize),
+    /// As [`GroupNormKind::Group`], for each series of a ragged batch.
+    Series(usize),
 }
 
 /// The operation `group_norm`.
@@ -38,12 +45,16 @@ struct Arguments {
     epsilon: f32,
     /// Number of groups; 0 in the attributes of batch normalisation, where it is the number of channels.
     groups: u32,
+    /// 1 when offsets say where each outer index starts.
+    ragged: u32,
     /// 1 when there is a gain.
     gain: u32,
     /// 1 when there is a shift.
     shift: u32,
     outer: u32,
+    /// Of each outer index, unless there are offsets.
     positions: u32,
+    rows: u32,
     /// Channels of a group.
     width: u32,
     /// Backward: 1 where the gradient of this output is there (`y`, `μ`, `v`).
@@ -62,29 +73,35 @@ static BACKWARD_PARAMETER: Kernel = Kernel { name: "group_norm_backward_paramete
 static ROW: Row = Row {
     name: "group_norm",
     formula: "y = (x - m) / sqrt(v + e) g + b, m and v over rows and the channels of a group",
-    keeps: Keeps { inputs: 0b011, products: 0b110 },
+    keeps: Keeps { inputs: 0b1111, products: 0b110 },
     kernels: &[&MOMENTS, &FORWARD, &BACKWARD_SUMS, &BACKWARD_INPUT, &BACKWARD_PARAMETER],
 };
 
 impl GroupNorm {
     /// The attributes of a kind, ε, and whether gain and shift follow the input, in this order.
     pub fn attributes(kind: GroupNormKind, epsilon: f64, gain: bool, shift: bool) -> Attributes {
-        let groups = match kind {
-            GroupNormKind::Batch => 0,
-            GroupNormKind::Group(groups) => groups as u32,
+        let (groups, ragged) = match kind {
+            GroupNormKind::Batch => (0, 0),
+            GroupNormKind::Group(groups) => (groups as u32, 0),
+            GroupNormKind::Series(groups) => (groups as u32, 1),
         };
         let (epsilon, gain, shift) = (epsilon as f32, u32::from(gain), u32::from(shift));
-        Attributes::new(Arguments { epsilon, groups, gain, shift, ..bytemuck::Zeroable::zeroed() })
+        Attributes::new(Arguments { epsilon, groups, ragged, gain, shift, ..bytemuck::Zeroable::zeroed() })
     }
 }
 
-fn arguments(attributes: &Attributes, x: Shape) -> Arguments {
-    let arguments: Arguments = attributes.get();
+/// The arguments with the sizes of `x` and of the last operand, which is that of the offsets if there are some.
+fn arguments(attributes: &Attributes, x: Shape, last: Shape) -> Arguments {
     let (rows, channels) = (x.rows() as u32, x.last() as u32);
+    let arguments = Arguments { rows, ..attributes.get() };
     match arguments.groups {
         0 => Arguments { groups: channels, outer: 1, positions: rows, width: 1, ..arguments },
         groups => {
-            let outer = if x.rank() > 1 { x.axes()[0] as u32 } else { 1 };
+            let outer = match (arguments.ragged, x.axes()) {
+                (1, _) => last.elements().saturating_sub(1) as u32,
+                (_, &[batch, _, ..]) => batch as u32,
+                _ => 1,
+            };
             Arguments { outer, positions: rows / outer.max(1), width: channels / groups, ..arguments }
         }
     }
@@ -93,8 +110,43 @@ fn arguments(attributes: &Attributes, x: Shape) -> Arguments {
 /// Gain and shift among the inputs; a missing one is represented by `x`, which the kernels then do not read.
 fn parameters<'a, T>(arguments: &Arguments, inputs: &[&'a T]) -> (&'a T, &'a T) {
     let gain = if arguments.gain == 1 { inputs[1] } else { inputs[0] };
-    let shift = if arguments.shift == 1 { inputs[inputs.len() - 1] } else { inputs[0] };
+    let shift = if arguments.shift == 1 { inputs[1 + arguments.gain as usize] } else { inputs[0] };
     (gain, shift)
+}
+
+/// The offsets, or `x` in their place, which the kernels then do not read.
+fn offsets<'a, T>(arguments: &Arguments, inputs: &[&'a T]) -> &'a T {
+    if arguments.ragged == 1 { inputs[inputs.len() - 1] } else { inputs[0] }
+}
+
+/// Which rows belong to an outer index.
+struct Rows<'a> {
+    arguments: Arguments,
+    offsets: &'a [u32],
+}
+
+impl Rows<'_> {
+    fn of(&self, outer: usize) -> Range<usize> {
+        match self.arguments.ragged {
+            1 => rows_of(self.offsets, outer, self.arguments.rows as usize),
+            _ => outer * self.arguments.positions as usize..(outer + 1) * self.arguments.positions as usize,
+        }
+    }
+
+    /// The outer index that a row belongs to.
+    fn owner(&self, row: usize) -> usize {
+        if self.arguments.ragged == 1 { set_of(self.offsets, row) } else { row / self.arguments.positions as usize }
+    }
+
+    /// Elements of each group.
+    fn count(&self, outer: usize) -> f32 {
+        self.of(outer).len() as f32 * self.arguments.width as f32
+    }
+}
+
+/// The arguments with the sizes of the operands, which `infer` has checked.
+fn sized(attributes: &Attributes, inputs: &[&Tensor]) -> Arguments {
+    arguments(attributes, inputs[0].shape(), inputs[inputs.len() - 1].shape())
 }
 
 impl Operation for GroupNorm {
@@ -103,10 +155,17 @@ impl Operation for GroupNorm {
     }
 
     fn infer(&self, inputs: &[Spec], attributes: &Attributes) -> Result<Products> {
-        let (x, arguments) = (inputs[0].shape, arguments(attributes, inputs[0].shape));
+        let (x, last) = (inputs[0].shape, inputs[inputs.len() - 1]);
+        let arguments = arguments(attributes, x, last.shape);
         let fault = |message: String| Err(Error::shape(ROW.name, message));
-        if inputs.len() != 1 + (arguments.gain + arguments.shift) as usize {
-            return fault(format!("{} inputs; expected x, then the gain and the shift announced", inputs.len()));
+        if inputs.len() != 1 + (arguments.gain + arguments.shift + arguments.ragged) as usize {
+            return fault(format!("{} inputs; expected x, the gain, shift and offsets announced", inputs.len()));
+        }
+        if arguments.ragged == 1 {
+            sets(ROW.name, last)?;
+            if x.rank() != 2 {
+                return fault(format!("series of shape {x}; expected [elements, channels]"));
+            }
         }
         if x.rank() == 0 {
             return fault("the input is a single number; give it a last axis of channels".to_string());
@@ -115,7 +174,8 @@ impl Operation for GroupNorm {
         if groups > 0 && x.last() % groups != 0 {
             return fault(format!("{groups} groups of {} channels; choose a divisor of the channels", x.last()));
         }
-        if let Some(odd) = inputs[1..].iter().find(|p| p.shape.axes() != [x.last()]) {
+        let parameters = &inputs[1..inputs.len() - arguments.ragged as usize];
+        if let Some(odd) = parameters.iter().find(|p| p.shape.axes() != [x.last()]) {
             return fault(format!("a gain or shift of shape {} for {x}; expected [{}]", odd.shape, x.last()));
         }
         let statistics = Shape::from([arguments.outer as usize, groups]);
@@ -124,10 +184,12 @@ impl Operation for GroupNorm {
 
     fn forward(&self, call: &Forward) -> Result<()> {
         let (x, [y, mean, variance]) = (call.inputs[0], [0, 1, 2].map(|i| call.products[i]));
-        let arguments = arguments(call.attributes, x.shape());
-        let (gain, shift) = parameters(&arguments, call.inputs);
-        call.device.launch(&MOMENTS, &arguments, &[x.slice()], &[mean.slice(), variance.slice()])?;
-        call.device.launch(&FORWARD, &arguments, &[x, mean, variance, gain, shift].map(Tensor::slice), &[y.slice()])
+        let arguments = sized(call.attributes, call.inputs);
+        let ((gain, shift), offsets) = (parameters(&arguments, call.inputs), offsets(&arguments, call.inputs));
+        let statistics = [mean.slice(), variance.slice()];
+        call.device.launch(&MOMENTS, &arguments, &[x.slice(), offsets.slice()], &statistics)?;
+        let inputs = [x, mean, variance, gain, shift, offsets].map(Tensor::slice);
+        call.device.launch(&FORWARD, &arguments, &inputs, &[y.slice()])
     }
 
     fn backward(&self, call: &Backward) -> Result<()> {
@@ -135,38 +197,38 @@ impl Operation for GroupNorm {
         // The gradient of an output that the loss does not depend on is represented by `x` and not read.
         let [dy, dmean, dvariance] = [0, 1, 2].map(|i| call.gradients[i].unwrap_or(x));
         let given = [0, 1, 2].map(|i| u32::from(call.gradients[i].is_some()));
-        let arguments = Arguments { given, ..arguments(call.attributes, x.shape()) };
-        let (gain, _) = parameters(&arguments, call.inputs);
+        let arguments = Arguments { given, ..sized(call.attributes, call.inputs) };
+        let ((gain, _), offsets) = (parameters(&arguments, call.inputs), offsets(&arguments, call.inputs));
         if let Some(sink) = call.sink(0) {
             let arguments = Arguments { accumulate: sink.flag(), ..arguments };
             let sums = Tensor::uninitialised(call.device, [2, mean.shape().elements()].into())?;
-            let inputs = [x, gain, mean, variance, dy, dmean, dvariance].map(Tensor::slice);
+            let inputs = [x, gain, mean, variance, dy, dmean, dvariance, offsets].map(Tensor::slice);
             call.device.launch(&BACKWARD_SUMS, &arguments, &inputs, &[sums.slice()])?;
-            let inputs = [x, gain, mean, variance, dy, &sums].map(Tensor::slice);
+            let inputs = [x, gain, mean, variance, dy, &sums, offsets].map(Tensor::slice);
             call.device.launch(&BACKWARD_INPUT, &arguments, &inputs, &[sink.tensor.slice()])?;
         }
-        for operand in 1..call.inputs.len() {
+        for operand in 1..1 + (arguments.gain + arguments.shift) as usize {
             let Some(sink) = call.sink(operand) else { continue };
             let of_gain = u32::from(operand == 1 && arguments.gain == 1);
             let arguments = Arguments { accumulate: sink.flag(), of_gain, ..arguments };
-            let inputs = [x, mean, variance, dy].map(Tensor::slice);
+            let inputs = [x, mean, variance, dy, offsets].map(Tensor::slice);
             call.device.launch(&BACKWARD_PARAMETER, &arguments, &inputs, &[sink.tensor.slice()])?;
         }
         Ok(())
     }
 
     fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
-        let (x, a) = (&inputs[0], arguments(attributes, inputs[0].shape));
+        let (x, last) = (&inputs[0], &inputs[inputs.len() - 1]);
+        let a = arguments(attributes, x.shape, last.shape);
         let (gain, shift) = parameters(&a, &inputs.iter().collect::<Vec<_>>());
         let [outer, positions, groups, width] = [a.outer, a.positions, a.groups, a.width].map(|n| n as usize);
+        let offsets = if a.ragged == 1 { last.indices() } else { (0..=outer).map(|o| o * positions).collect() };
         let mut y = vec![0.0; x.values.len()];
         let (mut means, mut variances) = (Vec::new(), Vec::new());
         for o in 0..outer {
             for g in 0..groups {
-                let places: Vec<(usize, usize)> = (0..positions)
-                    .flat_map(|p| {
-                        (g * width..(g + 1) * width).map(move |c| (((o * positions) + p) * groups * width + c, c))
-                    })
+                let places: Vec<(usize, usize)> = (offsets[o]..offsets[o + 1])
+                    .flat_map(|row| (g * width..(g + 1) * width).map(move |c| (row * groups * width + c, c)))
                     .collect();
                 let n = places.len() as f64;
                 let mean = places.iter().map(|&(i, _)| x.values[i]).sum::<f64>() / n;
@@ -192,8 +254,19 @@ impl Operation for GroupNorm {
             let label = format!("{kind:?} {shape}, gain {gain}, shift {shift}");
             Case::new(label, inputs, GroupNorm::attributes(kind, 1e-3, gain, shift)).bound(1e-4)
         };
-        use GroupNormKind::{Batch, Group};
+        let series = |groups: usize, offsets: &[u32], channels: usize, gain: bool, shift: bool| {
+            let elements = offsets.last().copied().unwrap_or(0) as usize;
+            let mut case = case(Series(groups), &[elements, channels], gain, shift);
+            case.inputs.push(Input::indices([offsets.len()], offsets));
+            case
+        };
+        use GroupNormKind::{Batch, Group, Series};
         vec![
+            series(1, &[0], 3, true, true),
+            series(2, &[0, 1, 8, 11], 6, true, true),
+            series(3, &[0, 5, 301, 333], 9, true, false),
+            series(1, &[0, 2], 5, false, true),
+            series(5, &[0, 7, 10], 35, false, false),
             case(Batch, &[3, 1], true, true),
             case(Batch, &[7, 5], false, false),
             case(Batch, &[3, 11, 70], true, true),
@@ -218,23 +291,24 @@ impl Arguments {
         (self.groups * self.width) as usize
     }
 
-    /// Elements of a group.
-    fn count(&self) -> f32 {
-        self.positions as f32 * self.width as f32
-    }
-
-    /// Adds to `totals` the sums over the elements of neighbouring groups of one outer index, the first of which has the number
-    /// `group`. `term(element, channel, group)` is what is summed.
-    fn sum_groups(&self, outer: usize, group: usize, totals: &mut [f32], term: impl Fn(usize, usize, usize) -> f32) {
-        let (width, positions) = (self.width as usize, self.positions as usize);
+    /// Adds to `totals` the sums over the elements of neighbouring groups of one outer index with the given rows, the first of which
+    /// has the number `group`. `term(element, channel, group)` is what is summed.
+    fn sum_groups(
+        &self,
+        rows: Range<usize>,
+        group: usize,
+        totals: &mut [f32],
+        term: impl Fn(usize, usize, usize) -> f32,
+    ) {
+        let width = self.width as usize;
         let columns = group * width..(group + totals.len()) * width;
         let add = |position: usize, first: usize, sums: &mut [f32]| {
-            let start = (outer * positions + position) * self.channels();
+            let start = (rows.start + position) * self.channels();
             for (channel, sum) in (first..).zip(sums) {
                 *sum += term(start + channel, channel, channel / width);
             }
         };
-        sum_columns(positions, columns, add, |first, sums| {
+        sum_columns(rows.len(), columns, add, |first, sums| {
             for (channel, sum) in (first..).zip(sums) {
                 totals[channel / width - group] += sum;
             }
@@ -245,17 +319,18 @@ impl Arguments {
 fn moments_cpu(launch: &mut Launch) {
     let a: Arguments = launch.arguments();
     let (x, means, variances) = (launch.input(0), launch.output(0), launch.output(1));
-    let (groups, chunk, n) = (a.groups as usize, groups_per_chunk(a.width as usize), a.count());
+    let (groups, chunk) = (a.groups as usize, groups_per_chunk(a.width as usize));
+    let owned = Rows { arguments: a, offsets: launch.indices(1) };
     for (outer, (means, variances)) in
         means.chunks_mut(groups.max(1)).zip(variances.chunks_mut(groups.max(1))).enumerate()
     {
         launch.threads.for_each_rows(groups, chunk, [(means, 1), (variances, 1)], |index, [means, variances]| {
-            let first = index * chunk;
+            let (first, rows, n) = (index * chunk, owned.of(outer), owned.count(outer));
             means.fill(0.0);
-            a.sum_groups(outer, first, means, |i, _, _| x[i]);
+            a.sum_groups(rows.clone(), first, means, |i, _, _| x[i]);
             means.iter_mut().for_each(|mean| *mean /= n);
             variances.fill(0.0);
-            a.sum_groups(outer, first, variances, |i, _, group| (x[i] - means[group - first]).powi(2));
+            a.sum_groups(rows, first, variances, |i, _, group| (x[i] - means[group - first]).powi(2));
             variances.iter_mut().for_each(|variance| *variance /= n);
         });
     }
@@ -265,11 +340,12 @@ fn forward_cpu(launch: &mut Launch) {
     let a: Arguments = launch.arguments();
     let (x, means, variances) = (launch.input(0), launch.input(1), launch.input(2));
     let (gain, shift, y) = (launch.input(3), launch.input(4), launch.output(0));
+    let owned = Rows { arguments: a, offsets: launch.indices(5) };
     let (groups, width, channels) = (a.groups as usize, a.width as usize, a.channels().max(1));
     let chunk = rows_per_chunk(channels);
     launch.threads.for_each_chunk(y, chunk * channels, |index, y| {
         for (y, row) in y.chunks_mut(channels).zip(index * chunk..) {
-            let (x, outer) = (&x[row * channels..], row / a.positions as usize);
+            let (x, outer) = (&x[row * channels..], owned.owner(row));
             for (channel, (y, x)) in y.iter_mut().zip(x).enumerate() {
                 let group = outer * groups + channel / width;
                 let gain = if a.gain == 1 { gain[channel] } else { 1.0 };
@@ -287,16 +363,17 @@ fn backward_sums_cpu(launch: &mut Launch) {
     let [x, gain, means, variances] = [0, 1, 2, 3].map(|i| launch.input(i));
     let [dy, dmeans, dvariances] = [4, 5, 6].map(|i| launch.input(i));
     let (levels, along) = launch.output(0).split_at_mut(means.len());
-    let (groups, chunk, n) = (a.groups as usize, groups_per_chunk(a.width as usize), a.count());
+    let (groups, chunk) = (a.groups as usize, groups_per_chunk(a.width as usize));
+    let owned = Rows { arguments: a, offsets: launch.indices(7) };
     for (outer, (levels, along)) in levels.chunks_mut(groups.max(1)).zip(along.chunks_mut(groups.max(1))).enumerate() {
         launch.threads.for_each_rows(groups, chunk, [(levels, 1), (along, 1)], |index, [levels, along]| {
-            let first = index * chunk;
+            let (first, rows, n) = (index * chunk, owned.of(outer), owned.count(outer));
             levels.fill(0.0);
             along.fill(0.0);
             if a.given[0] == 1 {
                 let g = |i: usize, channel: usize| if a.gain == 1 { dy[i] * gain[channel] } else { dy[i] };
-                a.sum_groups(outer, first, levels, |i, channel, _| g(i, channel));
-                a.sum_groups(outer, first, along, |i, channel, group| {
+                a.sum_groups(rows.clone(), first, levels, |i, channel, _| g(i, channel));
+                a.sum_groups(rows, first, along, |i, channel, group| {
                     let at = outer * groups + group;
                     g(i, channel) * (x[i] - means[at]) / (variances[at] + a.epsilon).sqrt()
                 });
@@ -316,11 +393,12 @@ fn backward_input_cpu(launch: &mut Launch) {
     let a: Arguments = launch.arguments();
     let [x, gain, means, variances] = [0, 1, 2, 3].map(|i| launch.input(i));
     let (dy, (levels, along), dx) = (launch.input(4), launch.input(5).split_at(means.len()), launch.output(0));
+    let owned = Rows { arguments: a, offsets: launch.indices(6) };
     let (groups, width, channels) = (a.groups as usize, a.width as usize, a.channels().max(1));
     let chunk = rows_per_chunk(channels);
     launch.threads.for_each_chunk(dx, chunk * channels, |index, dx| {
         for (dx, row) in dx.chunks_mut(channels).zip(index * chunk..) {
-            let (start, outer) = (row * channels, row / a.positions as usize);
+            let (start, outer) = (row * channels, owned.owner(row));
             for (channel, dx) in dx.iter_mut().enumerate() {
                 let group = outer * groups + channel / width;
                 let r = 1.0 / (variances[group] + a.epsilon).sqrt();
@@ -337,10 +415,11 @@ fn backward_parameter_cpu(launch: &mut Launch) {
     let a: Arguments = launch.arguments();
     let (x, means, variances, dy) = (launch.input(0), launch.input(1), launch.input(2), launch.input(3));
     let (out, groups, width, channels) = (launch.output(0), a.groups as usize, a.width as usize, a.channels());
-    let rows = if a.given[0] == 1 { (a.outer * a.positions) as usize } else { 0 };
+    let rows = if a.given[0] == 1 { a.rows as usize } else { 0 };
+    let owned = Rows { arguments: a, offsets: launch.indices(4) };
     launch.threads.for_each_chunk(out, COLUMNS, |index, out| {
         let add = |row: usize, first: usize, sums: &mut [f32]| {
-            let outer = row / a.positions as usize;
+            let outer = owned.owner(row);
             for (channel, sum) in (first..).zip(sums) {
                 let (group, i) = (outer * groups + channel / width, row * channels + channel);
                 let scaled = || (x[i] - means[group]) / (variances[group] + a.epsilon).sqrt();

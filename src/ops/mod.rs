@@ -9,6 +9,7 @@ mod attention;
 mod binary;
 mod columns;
 mod concatenate;
+mod convolution;
 mod coupling_affine;
 mod coupling_spline;
 mod dropout;
@@ -22,6 +23,7 @@ mod log_sum_exp;
 mod mlp;
 mod operation;
 mod permute_columns;
+mod pooling;
 mod ragged;
 pub mod random;
 mod recurrence;
@@ -44,6 +46,7 @@ pub use attention::Attention;
 pub use binary::{Binary, BinaryKind};
 pub use columns::Columns;
 pub use concatenate::Concatenate;
+pub use convolution::{Convolution, Padding, Window};
 pub use coupling_affine::CouplingAffine;
 pub use coupling_spline::{CouplingSpline, Knots, Spline};
 pub use dropout::Dropout;
@@ -59,6 +62,7 @@ pub use operation::{
     axes_as_words,
 };
 pub use permute_columns::PermuteColumns;
+pub use pooling::{Edge, ImagePooling, PoolingKind};
 pub use ragged::check_offsets;
 pub use recurrence::{Recurrence, RecurrenceOperation, RecurrentCell, States};
 pub use reduce::{Reduce, ReduceKind};
@@ -79,6 +83,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &Binary,
     &Columns,
     &Concatenate,
+    &Convolution,
     &CouplingAffine,
     &CouplingSpline,
     &Dropout,
@@ -89,6 +94,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &LogSumExp,
     &Mlp,
     &PermuteColumns,
+    &ImagePooling,
     &RecurrenceOperation,
     &Reduce,
     &RepeatRows,

@@ -28,25 +28,36 @@
 mod benchmarks;
 mod composition;
 mod draw;
+mod drift_diffusion;
 mod given;
+mod hierarchical;
 mod linear_regression;
+mod model_comparison;
+mod ode;
 mod pool;
 mod registry;
 mod rejection;
 mod request;
+mod sbibm;
 mod simulator;
 mod stack;
 mod view;
 
 pub use benchmarks::{
-    GaussianLinear, GaussianLinearUniform, GaussianMixture, InverseKinematics, SimpleLikelihood, TwoMoons,
+    BernoulliGlm, BernoulliGlmRaw, GaussianLinear, GaussianLinearUniform, GaussianMixture, InverseKinematics,
+    LotkaVolterra, SimpleLikelihood, SimpleLikelihoodDistractors, Sir, Subsample, TwoMoons,
 };
 pub use composition::Composition;
 pub use draw::{Draw, IntoDraw, Name, Value, set};
+pub use drift_diffusion::DriftDiffusion;
+pub use hierarchical::Hierarchical;
 pub use linear_regression::{LinearRegression, Posterior, exact_posterior, exact_probabilities};
+pub use model_comparison::{KeyConflicts, ModelComparison};
+pub use ode::DormandPrince;
 pub use pool::Pool;
 pub use registry::{find, list};
 pub use rejection::{Rejection, rejection_sample, sample_batched};
-pub use request::Request;
+pub use request::{Context, Request};
+pub use sbibm::{SbibmBernoulliGlm, SbibmBernoulliGlmRaw, SbibmSlcpDistractors, sbibm_tasks};
 pub use simulator::{Kind, Role, Simulator, Variable};
 pub use view::View;

@@ -185,15 +185,22 @@ impl Roles {
         Ok(Kind::Vector)
     }
 
-    /// The arrays that have a role, ready for the adapter: single numbers are repeated for each data set, and a parameter that
-    /// does not vary is an error, since nothing can be learned about it.
-    pub fn select(&self, data: &Record) -> Result<Record> {
+    /// The arrays that have a role, with single numbers repeated for each data set.
+    pub fn repeat(&self, data: &Record) -> Result<Record> {
         self.check(data)?;
         let datasets = data.datasets()?.unwrap_or(1);
         let mut record = Record::new();
         for key in self.keys() {
             record.insert(key, repeated(data.column(key)?, datasets)?);
         }
+        Ok(record)
+    }
+
+    /// The arrays that have a role, ready for the adapter: single numbers are repeated for each data set, and a parameter that
+    /// does not vary is an error, since nothing can be learned about it.
+    pub fn select(&self, data: &Record) -> Result<Record> {
+        let record = self.repeat(data)?;
+        let datasets = record.datasets()?.unwrap_or(1);
         for key in &self.parameters {
             let column = record.column(key)?;
             if column.offsets.is_some() || column.array.shape().len() > 2 {

@@ -3,6 +3,7 @@
 pub mod adapters;
 mod attention;
 mod continuous;
+mod convolution;
 mod coupling_flow;
 mod distributions;
 mod elementary;
@@ -31,6 +32,7 @@ use crate::common::golden::{Check, Harness, Outcome};
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
     ("ContinuousApproximator", continuous::continuous),
+    ("ConvolutionalNetwork", summary::convolutional),
     ("CouplingFlow", coupling_flow::coupling_flow),
     ("DeepSet", summary::deep_set),
     ("FusionNetwork", summary::fusion_network),
@@ -39,12 +41,15 @@ pub const NETS: &[(&str, Harness)] = &[
     ("SetTransformer", summary::set_transformer),
     ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
+    ("TimeSeriesNetwork", summary::time_series),
     ("TimeSeriesTransformer", summary::time_series_transformer),
     ("activations", elementary::activations),
     ("batch_norm", normalisation::batch_norm),
     ("batch_norm_train", normalisation::batch_norm_train),
     ("bidirectional_gru", recurrent::bidirectional_gru),
     ("bidirectional_lstm", recurrent::bidirectional_lstm),
+    ("conv1d", convolution::conv1d),
+    ("conv2d", convolution::conv2d),
     ("dense", elementary::dense),
     ("distributions", distributions::distributions),
     ("group_norm", normalisation::group_norm),

@@ -2,8 +2,8 @@
 
 use ferroflow::networks::SummaryChoice;
 use ferroflow::networks::summary::{
-    BuiltSummaryNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer, SummaryInput,
-    SummaryNetwork, TimeSeriesTransformer,
+    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer,
+    SummaryInput, SummaryNetwork, TimeSeriesNetwork, TimeSeriesTransformer,
 };
 use ferroflow::nn::Mlp;
 use ferroflow::parameters::Builder;
@@ -21,12 +21,26 @@ pub fn set_transformer(check: &mut Check) -> Outcome {
     summary::<SetTransformer>(check)
 }
 
+pub fn convolutional(check: &mut Check) -> Outcome {
+    let network = images(check.hyper())?;
+    run(check, &network, &["x"])
+}
+
+/// The peer says `null` where this library says `none`.
+fn images(hyper: &Value) -> Fallible<ConvolutionalNetwork> {
+    let mut hyper = hyper.clone();
+    if hyper["norm"].is_null() {
+        hyper["norm"] = "none".into();
+    }
+    config(&hyper)
+}
+
 pub fn fusion_transformer(check: &mut Check) -> Outcome {
     summary::<FusionTransformer>(check)
 }
 
 pub fn time_series_transformer(check: &mut Check) -> Outcome {
-    let network = series(check.hyper())?;
+    let network = transformer(check.hyper())?;
     match network.return_sequences {
         true => run(check, &Sequences(network), &["x"]),
         false => run(check, &network, &["x"]),
@@ -34,12 +48,21 @@ pub fn time_series_transformer(check: &mut Check) -> Outcome {
 }
 
 /// A transformer of series; the peer has no name for no embedding.
-fn series(hyper: &Value) -> Fallible<TimeSeriesTransformer> {
+fn transformer(hyper: &Value) -> Fallible<TimeSeriesTransformer> {
     let mut hyper = hyper.clone();
     if hyper["time_embedding"].is_null() {
         hyper["time_embedding"] = "none".into();
     }
     config(&hyper)
+}
+
+pub fn time_series(check: &mut Check) -> Outcome {
+    let network = series(check.hyper())?;
+    run(check, &network, &["x"])
+}
+
+fn series(hyper: &Value) -> Fallible<TimeSeriesNetwork> {
+    Ok(TimeSeriesNetwork { peer_compatible: true, ..config(hyper)? })
 }
 
 /// A transformer of series with an output for every element.
@@ -76,12 +99,14 @@ fn fusion(hyper: &Value) -> Fallible<FusionNetwork> {
 pub fn choice(described: &Value) -> Fallible<SummaryChoice> {
     let hyper = &described["hyper"];
     Ok(match described["kind"].as_str() {
+        Some("ConvolutionalNetwork") => images(hyper)?.into(),
         Some("DeepSet") => config::<DeepSet>(hyper)?.into(),
         Some("FusionNetwork") => fusion(hyper)?.into(),
         Some("FusionTransformer") => config::<FusionTransformer>(hyper)?.into(),
         Some("MLP") => config::<Mlp>(hyper)?.into(),
         Some("SetTransformer") => config::<SetTransformer>(hyper)?.into(),
-        Some("TimeSeriesTransformer") => series(hyper)?.into(),
+        Some("TimeSeriesNetwork") => series(hyper)?.into(),
+        Some("TimeSeriesTransformer") => transformer(hyper)?.into(),
         other => return Err(format!("the summary network {other:?} is not built yet").into()),
     })
 }

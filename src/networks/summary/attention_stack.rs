@@ -1,4 +1,4 @@
-//! What the transformers of series have in common: attention blocks on top of each other.
+//! What the transformers of sets and series have in common: attention blocks on top of each other.
 
 use crate::error::{Error, Result};
 use crate::nn::{AttentionBlock, BuiltAttentionBlock};
@@ -31,7 +31,14 @@ impl AttentionStack<'_> {
         Ok(())
     }
 
-    /// The block of a number, `attention_blocks.<index>`, for `x` `[rows, inputs]` and `y` `[rows, keys]`.
+    /// Scope and configuration of the block of a number, `attention_blocks.<index>`.
+    pub(super) fn layer(&self, builder: &Builder, index: usize) -> (Builder, AttentionBlock) {
+        let (embed_dim, num_heads) = (self.embed_dims[index], self.num_heads[index]);
+        let block = AttentionBlock { embed_dim, num_heads, ..self.block };
+        (builder.scope(format!("attention_blocks.{index}")), block)
+    }
+
+    /// The block of a number for `x` `[rows, inputs]` and `y` `[rows, keys]`.
     pub(super) fn build(
         &self,
         builder: &Builder,
@@ -39,8 +46,7 @@ impl AttentionStack<'_> {
         inputs: usize,
         keys: usize,
     ) -> Result<BuiltAttentionBlock> {
-        let block =
-            AttentionBlock { embed_dim: self.embed_dims[index], num_heads: self.num_heads[index], ..self.block };
-        block.build(&builder.scope(format!("attention_blocks.{index}")), inputs, keys)
+        let (scope, block) = self.layer(builder, index);
+        block.build(&scope, inputs, keys)
     }
 }
