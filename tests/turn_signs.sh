@@ -49,7 +49,7 @@ mlp/norm | l.mul(l.fnma(x, mean, d), r) | l.mul(l.fma(x, mean, d), r)
 mlp/norm | l.write(&mut products[part], product); | l.write(&mut products[part], l.neg(product));
 mlp/sums | *total += ((a + e) | *total -= ((a + e)
 permute_columns | *dx += dy; | *dx -= dy;
-recurrence/backward | |(sum, du)| *sum += du | |(sum, du)| *sum -= du
+recurrence/backward | |(total, sum)| *total += sum | |(total, sum)| *total -= sum
 recurrence/cells | l.mul(d, l.sub(before, g)) | l.mul(d, l.sub(g, before))
 recurrence/cells | let dg = l.mul(l.mul(d, l.sub(one, z)), | let dg = l.mul(l.mul(d, l.sub(z, one)),
 recurrence/cells | l.mul(l.mul(dg, u_g), r) | l.mul(l.mul(l.neg(dg), u_g), r)

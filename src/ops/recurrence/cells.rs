@@ -46,6 +46,16 @@ impl Part {
     }
 }
 
+/// Asks for a row that is needed soon: the rows of a step lie apart, so that the processor does not foresee them.
+#[inline(always)]
+pub(super) fn prefetch<L: Lanes>(l: L, row: &[f32]) {
+    /// Numbers in a line of the cache.
+    const LINE: usize = 16;
+    for line in row.chunks(LINE) {
+        l.prefetch(line.as_ptr());
+    }
+}
+
 /// A step of a gated recurrent unit: `u = h R + b` and the state `h`, which is replaced; the gates `z, r, g, u_g` go to `kept` if it
 /// is not empty.
 #[inline(always)]
@@ -149,5 +159,18 @@ pub(super) fn lstm_back<L: Lanes>(l: L, step: &Step, dh: &[f32], dc: &mut [f32],
         part.write(l, dc, 0, l.mul(dcell, f));
         part.put(l, to.da, [di, df, dg, d_o]);
         part.put(l, to.du, [di, df, dg, d_o]);
+    }
+}
+
+/// Adds the sums of the columns of some rows of `width` numbers to `total`.
+#[inline(always)]
+pub(super) fn add_rows<L: Lanes>(l: L, rows: &[f32], width: usize, total: &mut [f32]) {
+    for first in (0..width).step_by(L::WIDTH) {
+        let part = Part::at::<L>(width, first);
+        let mut sum = l.zero();
+        for row in rows.chunks_exact(width) {
+            sum = l.add(sum, part.read(l, row, 0));
+        }
+        part.write(l, total, 0, l.add(part.read(l, total, 0), sum));
     }
 }

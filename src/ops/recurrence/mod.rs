@@ -26,7 +26,7 @@
 //!        da = (dv_z, dv_r, dv_g);   du = (dv_z, dv_r, dv_g r);   dh ← dh z + du Rᵀ
 //! LSTM:  dc ← dc + dh o (1 − tanh²c');   dv_i = dc g i (1 − i);   dv_f = dc c f (1 − f);   dv_g = dc i (1 − g²)
 //!        dv_o = dh tanh(c') o (1 − o);   da = du = (dv_i, dv_f, dv_g, dv_o);   dc ← dc f;   dh ← du Rᵀ
-//! dR = Σ hᵀ du,   db = Σ du,   over the elements in ascending order
+//! dR = Σ hᵀ du   over the elements in ascending order;   db = Σ du   over steps and series of each tile, then over tiles
 //! ```
 //!
 //! A tile of series goes through all steps while its states stay in the first-level cache; series that have ended leave the tile.
@@ -251,14 +251,19 @@ impl Operation for RecurrenceOperation {
         let Some(da) = own.as_ref().or(sink.map(|sink| sink.tensor)) else { return Ok(()) };
         let differs = if arguments.cell() == RecurrentCell::Gru { elements } else { 0 };
         let (du_g, previous) = (uninitialised([differs, units])?, uninitialised([elements, units])?);
+        let summed = call.sink(3).map_or(0, |_| (arguments.series as usize).div_ceil(series::TILE));
+        let sums = uninitialised([summed, arguments.width()])?;
         let inputs = [call.gradient()?, call.inputs[1], call.inputs[2], &states, &gates, &cells].map(Tensor::slice);
-        let outputs = [da, &du_g, &previous].map(Tensor::slice);
+        let outputs = [da, &du_g, &previous, &sums].map(Tensor::slice);
         call.device.launch(&BACKWARD, &arguments, &inputs, &outputs)?;
-        for (input, kernel) in [(2, &BACKWARD_KERNEL), (3, &BACKWARD_BIAS)] {
-            let Some(sink) = call.sink(input) else { continue };
+        if let Some(sink) = call.sink(2) {
             let arguments = Arguments { accumulate: sink.flag(), ..arguments };
             let inputs = [&previous, da, &du_g].map(Tensor::slice);
-            call.device.launch(kernel, &arguments, &inputs, &[sink.tensor.slice()])?;
+            call.device.launch(&BACKWARD_KERNEL, &arguments, &inputs, &[sink.tensor.slice()])?;
+        }
+        if let Some(sink) = call.sink(3) {
+            let arguments = Arguments { accumulate: sink.flag(), ..arguments };
+            call.device.launch(&BACKWARD_BIAS, &arguments, &[sums.slice()], &[sink.tensor.slice()])?;
         }
         match (&own, sink) {
             (Some(own), Some(sink)) => accumulate(own, sink),
