@@ -50,7 +50,10 @@ fn a_program_that_copies() {
 fn failures_tell_what_the_program_said() {
     let external = |command: &str| External::new(command, prior()).batch(10);
     for (command, expected) in [
-        ("echo 'line one' >&2; echo 'out of rats' >&2; exit 3; :", "ended with status 3, its last words: line one | out of rats"),
+        (
+            "echo 'line one' >&2; echo 'out of rats' >&2; exit 3; :",
+            "ended with status 3, its last words: line one | out of rats",
+        ),
         ("no-such-program-at-all", "status 127"),
         ("true", "wrote no file to its second argument"),
         ("f() { echo garbage > \"$2\"; }; f", "wrote a file that is no .npz archive"),
