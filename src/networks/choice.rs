@@ -76,6 +76,14 @@ impl InferenceChoice {
         self.network().build(builder, dimension, condition, key)
     }
 
+    /// Sets the probability of dropout everywhere; networks of the user's own stay as they are.
+    pub fn set_dropout(&mut self, probability: f64) {
+        match self {
+            InferenceChoice::CouplingFlow(network) => network.subnet.dropout = probability,
+            InferenceChoice::Custom(_) => {}
+        }
+    }
+
     fn network(&self) -> &dyn InferenceNetwork {
         match self {
             InferenceChoice::CouplingFlow(network) => network,
@@ -108,6 +116,24 @@ impl SummaryChoice {
     /// Gives the network weights for inputs by their names in alphabetical order; most networks read one.
     pub fn build(&self, builder: &Builder, inputs: &[(String, Elements)]) -> Result<Box<dyn BuiltSummaryNetwork>> {
         self.network().build_all(builder, inputs)
+    }
+
+    /// Sets the probability of dropout everywhere; networks of the user's own stay as they are.
+    pub fn set_dropout(&mut self, probability: f64) {
+        match self {
+            SummaryChoice::ConvolutionalNetwork(network) => network.dropout = probability,
+            SummaryChoice::DeepSet(network) => network.dropout = probability,
+            SummaryChoice::FusionNetwork(network) => {
+                network.backbones.values_mut().for_each(|backbone| backbone.set_dropout(probability));
+                network.head.iter_mut().for_each(|head| head.dropout = probability);
+            }
+            SummaryChoice::FusionTransformer(network) => network.dropout = probability,
+            SummaryChoice::Mlp(network) => network.dropout = probability,
+            SummaryChoice::SetTransformer(network) => network.dropout = probability,
+            SummaryChoice::TimeSeriesNetwork(network) => network.dropout = probability,
+            SummaryChoice::TimeSeriesTransformer(network) => network.dropout = probability,
+            SummaryChoice::Custom(_) => {}
+        }
     }
 
     fn network(&self) -> &dyn SummaryNetwork {

@@ -47,6 +47,7 @@ pub struct BasicWorkflow {
     pub(super) variables: (Vec<VariableInfo>, Vec<VariableInfo>),
     pub(super) history: History,
     pub(super) training: TrainingSummary,
+    pub(super) notes: Vec<String>,
 }
 
 impl BasicWorkflow {
@@ -82,6 +83,7 @@ impl BasicWorkflow {
             variables: (header.parameters, header.data),
             history,
             training: header.training,
+            notes: Vec::new(),
         })
     }
 
@@ -154,6 +156,16 @@ impl BasicWorkflow {
     /// Configuration of networks and standardisation.
     pub fn configuration(&self) -> &ContinuousApproximator {
         &self.config
+    }
+
+    /// What [`for_simulator`](Self::for_simulator) chose and why, and the networks once they have their weights.
+    pub fn describe(&self) -> String {
+        let mut lines = self.notes.clone();
+        if let Some(built) = &self.built {
+            lines.extend(built.summary_network().map(|network| network.describe()));
+            lines.push(built.inference_network().describe());
+        }
+        lines.join("\n")
     }
 
     /// The seed of everything random.

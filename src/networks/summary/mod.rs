@@ -13,7 +13,7 @@ mod input;
 mod mlp;
 mod per_layer;
 #[cfg(test)]
-mod series_tests;
+mod ragged_tests;
 mod set_transformer;
 mod time_series_network;
 mod time_series_transformer;

@@ -75,8 +75,14 @@ impl Run {
                 adapter: Adapter::new(),
                 approximator: ContinuousApproximator::default(),
                 fit: Fit::default(),
+                notes: Vec::new(),
             },
         };
+        let defaults = match &simulations {
+            Simulations::Online => defaults.for_fresh_simulations(),
+            existing => defaults.for_fixed_simulations(existing.count()?),
+        };
+        notes.extend(defaults.notes.iter().cloned());
         if let Some(roles) = &mut config.roles {
             roles.kind = Some(roles.adapter(&example)?.1);
             if roles.kind == Some(Kind::Series) {

@@ -88,6 +88,15 @@ impl Simulations {
         }
     }
 
+    /// Number of simulations that exist before the training.
+    pub(super) fn count(&self) -> Result<usize> {
+        match self {
+            Simulations::Online => Ok(0),
+            Simulations::Memory(record) => Ok(record.datasets()?.unwrap_or(0)),
+            Simulations::Folder(shards) => Ok(shards.datasets()),
+        }
+    }
+
     /// Holds out data sets for validation and writes their number into the configuration.
     pub(super) fn divide(
         self,

@@ -1,7 +1,10 @@
-//! Networks of series: batches of different lengths against one series at a time, faults of configurations.
+//! Networks of sets and series: batches of different sizes against one data set at a time, faults of configurations.
 
-use super::{BuiltSummaryNetwork, Elements, FusionTransformer, SummaryInput, SummaryNetwork, TimeSeriesTransformer};
-use crate::autodiff::Tape;
+use super::{
+    BuiltSummaryNetwork, DeepSet, Elements, FusionTransformer, SetTransformer, SummaryInput, SummaryNetwork,
+    TimeSeriesNetwork, TimeSeriesTransformer,
+};
+use crate::autodiff::{Pooling, Tape};
 use crate::codecs::Array;
 use crate::device::Device;
 use crate::nn::{Pass, Stage, TimeEmbedding};
@@ -14,7 +17,21 @@ const FEATURES: usize = 3;
 /// More than a tile of the recurrence, lengths from 1 on.
 const LENGTHS: [u32; 19] = [4, 1, 9, 2, 30, 1, 5, 17, 3, 3, 8, 1, 2, 6, 12, 7, 1, 40, 2];
 
-fn networks() -> Vec<Box<dyn SummaryNetwork>> {
+/// Networks of sets.
+fn of_sets() -> Vec<Box<dyn SummaryNetwork>> {
+    let transformer = SetTransformer { embed_dims: vec![12, 8], num_heads: vec![3, 2], ..SetTransformer::default() };
+    let deep_set = DeepSet { embed_dim: 8, mlp_widths: vec![8], ..DeepSet::default() };
+    vec![
+        Box::new(DeepSet { inner_pooling: Pooling::Max, ..deep_set.clone() }),
+        Box::new(deep_set),
+        Box::new(SetTransformer { num_inducing_points: Some(3), use_bias: true, ..transformer.clone() }),
+        Box::new(transformer),
+    ]
+}
+
+/// Networks of series.
+fn of_series() -> Vec<Box<dyn SummaryNetwork>> {
+    let network = TimeSeriesNetwork { recurrent_dim: 6, ..TimeSeriesNetwork::default() };
     let (embed_dims, num_heads) = (vec![12, 8], vec![3, 2]);
     let transformer = |time_embedding: TimeEmbedding, time_axis: Option<i64>| TimeSeriesTransformer {
         embed_dims: embed_dims.clone(),
@@ -39,6 +56,8 @@ fn networks() -> Vec<Box<dyn SummaryNetwork>> {
         Box::new(fusion(RecurrentCell::Lstm, true)),
         Box::new(fusion(RecurrentCell::Gru, false)),
         Box::new(FusionTransformer { embed_dims: vec![8], num_heads: vec![2], ..fusion(RecurrentCell::Gru, true) }),
+        Box::new(TimeSeriesNetwork { recurrent_type: RecurrentCell::Lstm, bidirectional: false, ..network.clone() }),
+        Box::new(network),
     ]
 }
 
@@ -71,15 +90,15 @@ impl Network {
     }
 }
 
-/// Series of different lengths in one batch give what they give one at a time: the same bits forward, the sum of the gradients up to
+/// Data sets of different sizes in one batch give what they give one at a time: the same bits forward, the sum of the gradients up to
 /// rounding back.
 #[test]
-fn series_do_not_depend_on_each_other() {
+fn data_sets_do_not_depend_on_each_other() {
     let mut offsets = vec![0];
     LENGTHS.iter().for_each(|length| offsets.push(offsets[offsets.len() - 1] + length));
     let rows = offsets[LENGTHS.len()] as usize;
     let elements = random::normal(&Device::cpu(), Key::new(2), 0, [rows, FEATURES]).unwrap().values().unwrap();
-    for config in networks() {
+    for config in of_sets().into_iter().chain(of_series()) {
         let network = Network::new(&*config);
         let (together, gradient) = network.run(&elements, &offsets);
         let (mut alone, mut sum) = (Vec::new(), vec![0.0f64; gradient.len()]);
@@ -98,17 +117,23 @@ fn series_do_not_depend_on_each_other() {
     }
 }
 
-/// The last summary of a series depends on the order of its elements.
+/// The order of the elements matters to series and does not to sets.
 #[test]
-fn order_matters() {
+fn order_matters_to_series() {
     let elements = random::normal(&Device::cpu(), Key::new(3), 0, [7, FEATURES]).unwrap().values().unwrap();
     let turned: Vec<f32> = elements.chunks(FEATURES).rev().flatten().copied().collect();
-    for (index, config) in networks().iter().enumerate() {
-        let network = Network::new(&**config);
+    let sets = of_sets().len();
+    for (index, config) in of_sets().into_iter().chain(of_series()).enumerate() {
+        let network = Network::new(&*config);
         let [one, other] = [&elements, &turned].map(|elements| network.run(elements, &[0, 7]).0);
         let same = one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-5);
-        // With the time as a feature the elements are a set: the third reads it in their order, the fourth leaves it out.
-        assert_eq!(same, index == 3, "{}", network.built.describe());
+        // With the time as a feature the elements are a set: the third network reads it in their order, the fourth leaves it out.
+        assert_eq!(
+            same,
+            index < sets + 4 && index != sets && index != sets + 1 && index != sets + 2,
+            "{}",
+            network.built.describe()
+        );
     }
 }
 
@@ -136,8 +161,15 @@ fn configurations_that_cannot_be_built() {
 /// With the defaults on three features, as many weights as the peer has.
 #[test]
 fn numbers_of_weights() {
-    let defaults: [(Box<dyn SummaryNetwork>, usize); 2] =
-        [(Box::new(TimeSeriesTransformer::default()), 105_899), (Box::new(FusionTransformer::default()), 143_251)];
+    let points = SetTransformer { num_inducing_points: Some(8), ..SetTransformer::default() };
+    let defaults: [(Box<dyn SummaryNetwork>, usize); 6] = [
+        (Box::new(DeepSet::default()), 178_320),
+        (Box::new(SetTransformer::default()), 202_067),
+        (Box::new(points), 318_163),
+        (Box::new(TimeSeriesNetwork::default()), 341_456),
+        (Box::new(TimeSeriesTransformer::default()), 105_899),
+        (Box::new(FusionTransformer::default()), 143_251),
+    ];
     for (network, count) in defaults {
         let builder = Builder::new();
         network.build(&builder, Elements { features: 3, grid: None }).unwrap();
@@ -145,7 +177,7 @@ fn numbers_of_weights() {
     }
 }
 
-/// Numbers of weights and summaries of two series `sin(0.5 (i + 1))` `[5, 2]` with weights by a rule, of the peer.
+/// Numbers of weights and summaries of two data sets `sin(0.5 (i + 1))` `[5, 2]` with weights by a rule, of the peer.
 #[test]
 fn conformance() {
     let (embed_dims, num_heads) = (vec![8], vec![2]);
