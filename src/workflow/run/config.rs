@@ -80,6 +80,8 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub reductions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_best: Option<bool>,
     /// Decay of the moving average of the weights; 0 for none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +116,7 @@ impl FitOptions {
             optimizer: self.optimizer.or(fit.optimizer),
             average: self.average.or(fit.average).filter(|decay| *decay != 0.0),
             patience: self.patience.or(fit.patience),
+            reductions: self.reductions.unwrap_or(fit.reductions),
             keep_best: self.keep_best.unwrap_or(fit.keep_best),
         }
     }
@@ -125,6 +128,7 @@ impl FitOptions {
             batch_size: Some(fit.batch_size),
             learning_rate: Some(fit.learning_rate),
             patience: fit.patience,
+            reductions: Some(fit.reductions),
             keep_best: Some(fit.keep_best),
             average: Some(fit.average.unwrap_or(0.0)),
             optimizer: fit.optimizer,
