@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
 
+use ::safetensors::tensor::Metadata;
 use ::safetensors::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use indexmap::{IndexMap, IndexSet};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -45,12 +46,17 @@ pub fn read(path: impl AsRef<Path>) -> Result<SafeFile> {
 /// As for [`read()`].
 pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
     let path = path.as_ref();
-    let header = read_header(path)
-        .map_err(|error| Error::file(path, format!("the header cannot be read ({error}); check the file")))?;
     let fault = |message: String| Error::file(path, message);
-    let (length, header_of) = SafeTensors::read_metadata(&header).map_err(|error| fault(explain(&error)))?;
-    check_names(&header[8..8 + length]).map_err(fault)?;
-    let mut entries: Vec<(String, _)> = header_of.tensors().into_iter().collect();
+    let (header, rest) =
+        read_header(path).map_err(|error| fault(format!("the header cannot be read ({error}); check the file")))?;
+    check_names(&header).map_err(fault)?;
+    let damaged = |error: String| fault(format!("the header cannot be understood ({error}); the file is damaged"));
+    let parsed: Metadata = serde_json::from_slice(&header).map_err(|error| damaged(error.to_string()))?;
+    let mut entries: Vec<(String, _)> = parsed.tensors().into_iter().collect();
+    let end = entries.iter().map(|(_, info)| info.data_offsets.1).max().unwrap_or(0);
+    if end as u64 != rest {
+        return Err(fault(explain(&SafeTensorError::MetadataIncompleteBuffer)));
+    }
     entries.sort_by(|(a_name, a), (b_name, b)| a.data_offsets.cmp(&b.data_offsets).then_with(|| a_name.cmp(b_name)));
     let form = |(name, info): (String, &::safetensors::tensor::TensorInfo)| {
         let element = element(info.dtype).ok_or_else(|| {
@@ -64,14 +70,19 @@ pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
     entries.into_iter().map(form).collect()
 }
 
-/// The length of the header and the header.
-fn read_header(path: &Path) -> std::io::Result<Vec<u8>> {
+/// The header, and how many bytes follow.
+fn read_header(path: &Path) -> std::io::Result<(Vec<u8>, u64)> {
     let mut file = std::fs::File::open(path)?;
-    let mut header = vec![0; 8];
-    file.read_exact(&mut header)?;
-    let length = u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| header[i]));
-    file.take(length.min(LONGEST_HEADER)).read_to_end(&mut header)?;
-    Ok(header)
+    let size = file.metadata()?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length).min(LONGEST_HEADER);
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header)?;
+    match size.checked_sub(8 + length) {
+        Some(rest) => Ok((header, rest)),
+        None => Err(std::io::Error::other("the header is longer than the file: it is cut off or no safetensors file")),
+    }
 }
 
 /// Longest header that the format allows.
