@@ -88,3 +88,51 @@ fn killed_five_times() {
 fn killed_fifty_times() {
     kill_and_resume(50);
 }
+
+/// Kills a campaign again and again, two processes at a time: no shard is lost, none is half, and all have the bytes of a
+/// campaign that nobody disturbed.
+#[test]
+fn killed_campaigns_end_with_the_same_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let arguments = |out: &'static str| {
+        vec!["simulate", "lotka-volterra", "--count", "6000", "--shard-size", "50", "--threads", "1", "--out", out]
+    };
+    let began = Instant::now();
+    succeed(dir, &arguments("whole/"));
+    let whole = began.elapsed();
+    let shards = |out: &str| -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<_> = std::fs::read_dir(dir.join(out))
+            .unwrap()
+            .map(|e| e.unwrap())
+            .map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap_or_default()))
+            .collect();
+        files.sort();
+        files
+    };
+    let expected = shards("whole");
+    assert_eq!(expected.len(), 121);
+    let mut stream = Key::new(7).fork("kill").stream();
+    let (mut kills, mut seen) = (0, 0);
+    for _ in 0..12 {
+        let spawn = || command(dir, &arguments("killed/")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut pair = [spawn(), spawn()];
+        std::thread::sleep(whole.mul_f64(stream.random_range(0.0..0.25)));
+        for child in &mut pair {
+            kills += usize::from(child.try_wait().unwrap().is_none());
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+        if !dir.join("killed").exists() {
+            continue;
+        }
+        let finished: Vec<_> = shards("killed").into_iter().filter(|(name, _)| name.ends_with(".npz")).collect();
+        assert!(finished.len() >= seen, "a finished shard was lost");
+        assert!(finished.iter().filter(|(name, _)| name.starts_with("shard")).all(|file| expected.contains(file)));
+        seen = finished.len();
+    }
+    assert!(kills > 0, "no kill fell into the campaign; adapt its length");
+    let last = succeed(dir, &arguments("killed/"));
+    assert!(last.stdout.contains("in 120 shards"), "{}", last.stdout);
+    assert!(shards("killed") == expected, "other files than those of the campaign that was not killed");
+}

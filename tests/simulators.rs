@@ -4,8 +4,9 @@ use ferroflow::codecs::{Array, Values};
 use ferroflow::data::{Column, Record};
 use ferroflow::random::{Key, Stream};
 use ferroflow::simulators::{
-    Composition, Draw, GaussianLinear, InverseKinematics, LinearRegression, Pool, Rejection, Request, SimpleLikelihood,
-    Simulator, Value, View, find, list, rejection_sample, sample_batched, set,
+    Composition, Draw, GaussianLinear, Hierarchical, InverseKinematics, KeyConflicts, LinearRegression, LotkaVolterra,
+    ModelComparison, Pool, Rejection, Request, SimpleLikelihood, SimpleLikelihoodDistractors, Simulator, Sir,
+    Subsample, Value, View, find, list, rejection_sample, sample_batched, set,
 };
 use ferroflow::{Error, Result, make_simulator};
 use rand::RngExt;
@@ -329,4 +330,202 @@ fn rejection_does_not_depend_on_chunks_and_ends() {
     assert!(
         message(rejection_sample(&regression, &request(1), capped, |_| Ok(vec![true]))).contains("1 answers for 8")
     );
+}
+
+fn shape(record: &Record, key: &str) -> Vec<usize> {
+    record.column(key).unwrap().array.shape().to_vec()
+}
+
+#[test]
+fn shapes_of_series_for_every_thinning() {
+    for (subsample, sir, lotka) in [
+        (Subsample::Original, vec![2, 10], vec![2, 20]),
+        (Subsample::Points(7), vec![2, 7], vec![2, 14]),
+        (Subsample::All, vec![2, 160, 1], vec![2, 402]),
+    ] {
+        let record = Sir { subsample, ..Default::default() }.simulate(2, 1).unwrap();
+        assert_eq!(shape(&record, "observables"), sir, "{subsample:?}");
+        let record = LotkaVolterra { subsample, ..Default::default() }.simulate(2, 1).unwrap();
+        assert_eq!(shape(&record, "observables"), lotka, "{subsample:?}");
+    }
+    let pairs = LotkaVolterra { flatten: false, dt: None, ..Default::default() }.simulate(2, 1).unwrap();
+    assert_eq!(shape(&pairs, "observables"), [2, 20, 2], "a step of 1/20 has 401 points");
+    let points = SimpleLikelihoodDistractors { flatten: false, ..Default::default() }.simulate(3, 1).unwrap();
+    assert_eq!(shape(&points, "observables"), [3, 50, 2]);
+    for (outcome, expected) in [
+        (Sir { subsample: Subsample::Points(161), ..Default::default() }.simulate(1, 1), "1 to 160"),
+        (Sir { infected: 2e6, ..Default::default() }.simulate(1, 1), "population"),
+        (Sir { total_count: 0, ..Default::default() }.simulate(1, 1), "total_count"),
+        (LotkaVolterra { dt: Some(0.0), ..Default::default() }.simulate(1, 1), "dt"),
+        (LotkaVolterra { prey: 0.0, ..Default::default() }.simulate(1, 1), "prey"),
+    ] {
+        let text = message(outcome);
+        assert!(text.contains(expected), "'{text}' lacks '{expected}'");
+    }
+}
+
+/// The mean of exp(log-likelihood at other parameters − at the true ones) over data sets is 1 for every density.
+#[test]
+fn likelihoods_are_densities() {
+    for (name, shift) in [
+        ("gaussian-linear", 0.01),
+        ("gaussian-linear-uniform", 0.01),
+        ("gaussian-mixture", 0.02),
+        ("slcp", 0.02),
+        ("bernoulli-glm-raw", 0.02),
+        ("sir", 0.002),
+        ("lotka-volterra", 0.0005),
+    ] {
+        let simulator = find(name).unwrap();
+        let theta = match name {
+            "slcp" => vec![0.7, -2.9, -1.0, -0.9, 0.6],
+            _ => f64s(&simulator.simulate(1, 3).unwrap(), "parameters"),
+        };
+        let given = Record::new().with("parameters", Array::f64([1, theta.len()], theta).unwrap());
+        let count = 4000;
+        let record = simulator.sample(&request(count).given(given)).unwrap();
+        let at = |shift: f64| {
+            let moved: Vec<f64> = f64s(&record, "parameters").iter().map(|t| t + shift).collect();
+            let mut joint = record.clone();
+            let shape = shape(&record, "parameters");
+            joint.insert("parameters", Column::dense(Array::f64(shape, moved).unwrap()));
+            simulator.log_likelihood(&joint).unwrap().expect("a density")
+        };
+        let ratios: Vec<f64> = at(shift).iter().zip(at(0.0)).map(|(a, b)| (a - b).exp()).collect();
+        let (mean, sd) = mean_and_sd(&ratios);
+        assert!(sd > 1e-4, "{name} does not depend on its parameters");
+        assert!((mean - 1.0).abs() < 5.0 * sd / (count as f64).sqrt(), "{name}: {mean} ± {sd}");
+    }
+}
+
+#[test]
+fn compositions_nest_and_expand_only_at_the_end() {
+    let inner = || {
+        Composition::new()
+            .name("inner")
+            .part("a", |rng, _| Ok([("a", rng.random::<f64>().into())]))
+            .part("b", |_, given| Ok([("b", (given.scalar("a")? + given.scalar("start")?).into())]))
+    };
+    let outer = Composition::new()
+        .part("start", |_, _| Ok([("start", 10.0.into())]))
+        .then(inner())
+        .part("c", |_, given| Ok([("c", given.scalar("b")?.into())]));
+    let free = outer.simulate(4, 1).unwrap();
+    assert_eq!(free.keys().collect::<Vec<_>>(), ["start", "a", "b", "c"]);
+    assert_eq!(shape(&free, "c"), [4, 1]);
+    assert!(f64s(&free, "c").iter().zip(f64s(&free, "a")).all(|(c, a)| *c == a + 10.0));
+    assert_ne!(f64s(&free, "a")[0], f64s(&free, "a")[1]);
+    let given = |name: &str| Record::new().with(name, Array::vector(vec![1.0, 2.0, 3.0, 4.0]));
+    let fixed = outer.sample(&request(4).given(given("a"))).unwrap();
+    assert_eq!(f64s(&fixed, "c"), [11.0, 12.0, 13.0, 14.0], "a fixed quantity is seen inside");
+    assert!(message(outer.sample(&request(4).given(given("d")))).contains("neither draws nor reads"));
+    let plain = Composition::new().expand(false).part("a", |_, _| Ok([("a", 1.0.into())])).simulate(4, 1).unwrap();
+    assert_eq!(shape(&plain, "a"), [4]);
+}
+
+#[test]
+fn hierarchies_have_an_axis_for_every_level() {
+    let top = || {
+        Composition::new().expand(false).part("group", |rng, _| {
+            Ok([("mean", rng.random::<f64>().into()), ("weights", [rng.random::<f64>(), 1.0].into())])
+        })
+    };
+    let member = || {
+        Composition::new().expand(false).part("member", |rng, given| {
+            Ok([("member", (given.scalar("mean")? + 10.0 * rng.random_range(1..9) as f64).into())])
+        })
+    };
+    let trial = || {
+        Composition::new().expand(false).part("trial", |rng, given| {
+            let values = [given.scalar("member")?, given.scalar("mean")? + rng.random::<f64>()];
+            Ok([("trial", values.into()), ("set", set(vec![given.vector("weights")?[1]; 4]))])
+        })
+    };
+    let simulator = Hierarchical::new(top()).level(3, member()).level(5, trial());
+    let whole = simulator.sample(&request(6)).unwrap();
+    assert_eq!(shape(&whole, "mean"), [6]);
+    assert_eq!(shape(&whole, "weights"), [6, 2]);
+    assert_eq!(shape(&whole, "member"), [6, 3]);
+    assert_eq!(shape(&whole, "trial"), [6, 3, 5, 2]);
+    assert_eq!(shape(&whole, "set"), [6, 3, 5, 4]);
+    let (mean, member_values, trials) = (f64s(&whole, "mean"), f64s(&whole, "member"), f64s(&whole, "trial"));
+    for i in 0..6 {
+        for j in 0..3 {
+            let above = member_values[3 * i + j] - mean[i];
+            assert!((above / 10.0 - (above / 10.0).round()).abs() < 1e-12);
+            assert!((0..5).all(|k| trials[2 * (5 * (3 * i + j) + k)] == member_values[3 * i + j]));
+        }
+    }
+    for size in [1, 4] {
+        assert_eq!(sample_batched(&simulator, &request(6), size).unwrap(), whole, "{size} at a time");
+    }
+    let given = Record::new().with("mean", Array::vector(vec![1.0, 2.0]));
+    let fixed = simulator.sample(&request(2).given(given)).unwrap();
+    assert_eq!(f64s(&fixed, "mean"), [1.0, 2.0]);
+    assert!(f64s(&fixed, "member")[3..].iter().all(|m| m % 10.0 == 2.0));
+    let unknown = Record::new().with("meen", Array::vector(vec![1.0, 2.0]));
+    assert!(message(simulator.sample(&request(2).given(unknown))).contains("neither draws nor reads"));
+    assert!(message(Hierarchical::new(top()).level(0, member()).simulate(1, 1)).contains("level 1 has 0"));
+    let ragged = Composition::new().part("r", |rng, _| Ok([("r", vec![0.0; rng.random_range(1..9)].into())]));
+    assert!(message(Hierarchical::new(top()).level(9, ragged).simulate(9, 1)).contains("differs in size"));
+}
+
+#[test]
+fn models_are_compared() {
+    let model = |shift: f64, extra: &'static str| {
+        Composition::new().name("model").part("model", move |rng, given| {
+            let scale = given.scalar("scale").unwrap_or(1.0);
+            let x = shift + scale * rng.random::<f64>();
+            Ok(Draw::new().with("x", x).with(extra, [x, 1.0]).with("n", 2i64))
+        })
+    };
+    let pair = || ModelComparison::new([model(0.0, "left"), model(10.0, "right")]);
+    let indices = |record: &Record| f64s(record, "model_indices").chunks(2).map(|row| row[1]).collect::<Vec<_>>();
+    // A probability means what it says: the frequency of 4000 data sets within five standard errors.
+    for (simulator, p) in [
+        (pair(), 0.5),
+        (pair().probabilities([0.9, 0.1]), 0.1),
+        (pair().logits([0.0, 2.0]), 1.0 / (1.0 + (-2f64).exp())),
+        (pair().probabilities([1.0, 0.0]), 0.0),
+    ] {
+        let record = simulator.simulate(4000, 1).unwrap();
+        let second = indices(&record).iter().sum::<f64>() / 4000.0;
+        assert!((second - p).abs() <= 5.0 * (p * (1.0 - p) / 4000.0).sqrt(), "{second} for {p}");
+        let agrees = |(x, i): (&f64, f64)| (*x >= 10.0) == (i == 1.0);
+        assert!(f64s(&record, "x").iter().zip(indices(&record)).all(agrees));
+        assert_eq!(record.keys().collect::<Vec<_>>(), ["x", "n", "model_indices"]);
+    }
+    let simulator = pair().shared(Composition::new().part("scale", |_, _| Ok([("scale", 0.5.into())])));
+    let whole = simulator.sample(&request(50)).unwrap();
+    assert!(f64s(&whole, "x").iter().all(|x| x % 10.0 < 0.5) && f64s(&whole, "scale") == [0.5; 50]);
+    for size in [1, 7] {
+        assert_eq!(sample_batched(&simulator, &request(50), size).unwrap(), whole, "{size} at a time");
+    }
+    let pool = Pool::new(3).unwrap();
+    assert_eq!(simulator.sample(&request(50).pool(&pool)).unwrap(), whole);
+
+    let filled = pair().key_conflicts(KeyConflicts::Fill).fill_value(-1.0).simulate(20, 1).unwrap();
+    for (left, second) in f64s(&filled, "left").chunks(2).zip(indices(&filled)) {
+        assert_eq!(left == [-1.0, -1.0], second == 1.0);
+    }
+    assert!(message(pair().key_conflicts(KeyConflicts::Error).simulate(1, 1)).contains("left, right"));
+    let single = pair().single_model_batches();
+    let models: Vec<f64> = (0..40)
+        .map(|seed| indices(&single.simulate(3, seed).unwrap()))
+        .map(|i| {
+            assert!(i.iter().all(|one| *one == i[0]));
+            i[0]
+        })
+        .collect();
+    assert!(models.contains(&0.0) && models.contains(&1.0));
+    for (simulator, expected) in [
+        (pair().probabilities([0.5, 0.5]).logits([0.0, 0.0]), "both were given"),
+        (pair().probabilities([0.5, 0.6]), "sum to 1"),
+        (pair().probabilities([1.0]), "one for each"),
+        (pair().logits([f64::NAN, 0.0]), "finite"),
+        (ModelComparison::new(Vec::<Composition>::new()), "at least one simulator"),
+    ] {
+        let text = message(simulator.simulate(1, 1));
+        assert!(text.contains(expected), "'{text}' lacks '{expected}'");
+    }
 }

@@ -53,6 +53,18 @@ mlp/norm | l.mul(l.fnma(x, mean, d), r) | l.mul(l.fma(x, mean, d), r)
 mlp/norm | l.write(&mut products[part], product); | l.write(&mut products[part], l.neg(product));
 mlp/sums | *total += ((a + e) | *total -= ((a + e)
 permute_columns | *dx += dy; | *dx -= dy;
+recurrence/backward | |(total, sum)| *total += sum | |(total, sum)| *total -= sum
+recurrence/cells | l.mul(d, l.sub(before, g)) | l.mul(d, l.sub(g, before))
+recurrence/cells | let dg = l.mul(l.mul(d, l.sub(one, z)), | let dg = l.mul(l.mul(d, l.sub(z, one)),
+recurrence/cells | l.mul(l.mul(dg, u_g), r) | l.mul(l.mul(l.neg(dg), u_g), r)
+recurrence/cells | let du_g = l.mul(dg, r); | let du_g = l.neg(l.mul(dg, r));
+recurrence/cells | part.write(l, dh, 0, l.mul(d, z)); | part.write(l, dh, 0, l.neg(l.mul(d, z)));
+recurrence/cells | let dcell = l.fma(l.mul(d, o), | let dcell = l.fnma(l.mul(d, o),
+recurrence/cells | let di = l.mul(l.mul(dcell, g), | let di = l.mul(l.mul(l.neg(dcell), g),
+recurrence/cells | let df = l.mul(l.mul(dcell, | let df = l.mul(l.mul(l.neg(dcell),
+recurrence/cells | let dg = l.mul(l.mul(dcell, i), | let dg = l.mul(l.mul(l.neg(dcell), i),
+recurrence/cells | let d_o = l.mul(l.mul(d, t), | let d_o = l.mul(l.mul(l.neg(d), t),
+recurrence/cells | part.write(l, dc, 0, l.mul(dcell, f)); | part.write(l, dc, 0, l.neg(l.mul(dcell, f)));
 pooling | 0.25 * dy | -0.25 * dy
 pooling | { dy } else { 0.0 } | { -dy } else { 0.0 }
 reduce | *dx + factor * dy } else { factor * dy } | *dx + factor * dy } else { -factor * dy }

@@ -6,7 +6,7 @@
 //! are read.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use ::safetensors::{Dtype as FileDtype, SafeTensorError, SafeTensors};
@@ -14,7 +14,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::elements::{Element, Endian, write_little_endian};
-use super::{Array, Values, atomic_write};
+use super::{Array, Form, Values, atomic_write};
 use crate::error::{Error, Result};
 
 /// The content of a file.
@@ -37,6 +37,45 @@ pub fn read(path: impl AsRef<Path>) -> Result<SafeFile> {
         .map_err(|error| Error::file(path, format!("the file cannot be read ({error}); check the path")))?;
     parse(&bytes).map_err(|message| Error::file(path, message))
 }
+
+/// Types and shapes of all arrays of a file, in the order in which they lie in it. Only the header is read.
+///
+/// # Errors
+///
+/// As for [`read()`].
+pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
+    let path = path.as_ref();
+    let header = read_header(path)
+        .map_err(|error| Error::file(path, format!("the header cannot be read ({error}); check the file")))?;
+    let fault = |message: String| Error::file(path, message);
+    let (length, header_of) = SafeTensors::read_metadata(&header).map_err(|error| fault(explain(&error)))?;
+    check_names(&header[8..8 + length]).map_err(fault)?;
+    let mut entries: Vec<(String, _)> = header_of.tensors().into_iter().collect();
+    entries.sort_by(|(a_name, a), (b_name, b)| a.data_offsets.cmp(&b.data_offsets).then_with(|| a_name.cmp(b_name)));
+    let form = |(name, info): (String, &::safetensors::tensor::TensorInfo)| {
+        let element = element(info.dtype).ok_or_else(|| {
+            fault(format!(
+                "array '{name}': elements of type {:?} are not read; write floats, integers or booleans",
+                info.dtype
+            ))
+        })?;
+        Ok((name, Form { dtype: element.dtype(), shape: info.shape.clone() }))
+    };
+    entries.into_iter().map(form).collect()
+}
+
+/// The length of the header and the header.
+fn read_header(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let mut header = vec![0; 8];
+    file.read_exact(&mut header)?;
+    let length = u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| header[i]));
+    file.take(length.min(LONGEST_HEADER)).read_to_end(&mut header)?;
+    Ok(header)
+}
+
+/// Longest header that the format allows.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Reads what lies in memory; otherwise as [`read()`].
 pub fn from_bytes(bytes: &[u8]) -> Result<SafeFile> {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
 use super::summary::{
-    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryNetwork,
-    TimeSeriesNetwork,
+    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer,
+    SummaryNetwork, TimeSeriesNetwork, TimeSeriesTransformer,
 };
 use crate::error::{Error, Result, nearest};
 use crate::nn::Mlp;
@@ -36,12 +36,16 @@ pub enum SummaryChoice {
     DeepSet(DeepSet),
     /// A network of its own for each of several inputs.
     FusionNetwork(FusionNetwork),
+    /// A fusion transformer of series.
+    FusionTransformer(FusionTransformer),
     /// A perceptron of vectors.
     Mlp(Mlp),
     /// A set transformer.
     SetTransformer(SetTransformer),
     /// Convolution and recurrence over series.
     TimeSeriesNetwork(TimeSeriesNetwork),
+    /// A transformer of series.
+    TimeSeriesTransformer(TimeSeriesTransformer),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
     #[serde(skip)]
     Custom(Arc<dyn SummaryNetwork>),
@@ -82,7 +86,14 @@ impl InferenceChoice {
 
 impl SummaryChoice {
     /// The names that files and the command line take.
-    pub const NAMES: &[&str] = &["convolutional-network", "deep-set", "set-transformer", "time-series-network"];
+    pub const NAMES: &[&str] = &[
+        "convolutional-network",
+        "deep-set",
+        "fusion-transformer",
+        "set-transformer",
+        "time-series-network",
+        "time-series-transformer",
+    ];
 
     /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
     pub fn named(name: &str) -> Result<Self> {
@@ -104,9 +115,11 @@ impl SummaryChoice {
             SummaryChoice::ConvolutionalNetwork(network) => network,
             SummaryChoice::DeepSet(network) => network,
             SummaryChoice::FusionNetwork(network) => network,
+            SummaryChoice::FusionTransformer(network) => network,
             SummaryChoice::Mlp(network) => network,
             SummaryChoice::SetTransformer(network) => network,
             SummaryChoice::TimeSeriesNetwork(network) => network,
+            SummaryChoice::TimeSeriesTransformer(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
     }
@@ -163,6 +176,12 @@ impl From<FusionNetwork> for SummaryChoice {
     }
 }
 
+impl From<FusionTransformer> for SummaryChoice {
+    fn from(network: FusionTransformer) -> Self {
+        SummaryChoice::FusionTransformer(network)
+    }
+}
+
 impl From<Mlp> for SummaryChoice {
     fn from(network: Mlp) -> Self {
         SummaryChoice::Mlp(network)
@@ -172,6 +191,12 @@ impl From<Mlp> for SummaryChoice {
 impl From<SetTransformer> for SummaryChoice {
     fn from(network: SetTransformer) -> Self {
         SummaryChoice::SetTransformer(network)
+    }
+}
+
+impl From<TimeSeriesTransformer> for SummaryChoice {
+    fn from(network: TimeSeriesTransformer) -> Self {
+        SummaryChoice::TimeSeriesTransformer(network)
     }
 }
 

@@ -20,7 +20,7 @@ mod simple_norm;
 mod skip_recurrent;
 mod time_embedding;
 
-pub use attention_block::{AttentionBlock, BuiltAttentionBlock};
+pub use attention_block::{AttentionBlock, BuiltAttentionBlock, regular_offsets};
 pub use convolution::{Conv1d, Conv2d, ConvolutionOptions};
 pub use dense::Dense;
 pub use dense_block::{DenseBlock, Norm};

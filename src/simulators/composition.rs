@@ -37,6 +37,7 @@ pub struct Composition<'a> {
     variables: Vec<Variable>,
     meta: Option<Part<'a>>,
     per_batch: bool,
+    keeps_numbers: bool,
     parts: Vec<Part<'a>>,
     log_prior: Option<Box<DensityFn<'a>>>,
     log_likelihood: Option<Box<DensityFn<'a>>>,
@@ -75,6 +76,22 @@ impl<'a> Composition<'a> {
     /// Calls the meta function once for each request, not for each data set.
     pub fn meta_per_batch(mut self) -> Self {
         self.per_batch = true;
+        self
+    }
+
+    /// With `false`, a single number becomes a column `[datasets]` instead of `[datasets, 1]`.
+    pub fn expand(mut self, expand: bool) -> Self {
+        self.keeps_numbers = !expand;
+        self
+    }
+
+    /// Appends another simulator as a part: it sees what was drawn before it, and what is fixed replaces its draws. For each
+    /// data set it has a stream of its own.
+    pub fn then(mut self, simulator: impl Simulator + 'a) -> Self {
+        let purpose = format!("part {}", self.parts.len());
+        let name = simulator.name().to_string();
+        let draw = move |rng: &mut Stream, given: &View| given.nest(&simulator, rng.key().fork(&purpose));
+        self.parts.push(Part { name, draw: Box::new(draw) });
         self
     }
 
@@ -181,7 +198,7 @@ impl Simulator for Composition<'_> {
         if self.parts.is_empty() {
             return Err(Error::argument(self.title(), "has no parts; add a prior and a likelihood with `part`"));
         }
-        let given = Arc::new(Given::new(&request.given, request.count)?);
+        let given = Arc::new(Given::of(request)?);
         let batch = Arc::new(self.draw_batch(request, &given)?);
         // The failing data set with the smallest index is always reached, whatever the other threads do.
         let failed = AtomicUsize::new(usize::MAX);
@@ -206,8 +223,9 @@ impl Simulator for Composition<'_> {
         for (name, value) in &batch.values {
             record.insert(name.as_ref(), Column::shared(value.clone().into_array()));
         }
-        stack(&draws, meta_names, request.first, &mut record)?;
-        given.check_used(&record.keys().collect::<Vec<_>>())?;
+        let plain = if self.keeps_numbers { usize::MAX } else { meta_names };
+        stack(&draws, plain, request.first, &mut record)?;
+        given.check_used(&record.keys().collect::<Vec<_>>(), request.context.usage.as_ref())?;
         Ok(record)
     }
 

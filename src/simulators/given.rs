@@ -6,6 +6,7 @@ use crate::codecs::{Array, Values};
 use crate::data::{Column, Entry, Record};
 use crate::error::{Error, Result};
 use crate::simulators::draw::Value;
+use crate::simulators::request::{Request, Usage, unused};
 
 /// The fixed quantities of a request.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ struct Fixed {
     name: String,
     source: Source,
     used: AtomicBool,
+    /// May be read, but replaces nothing and need not be used.
+    is_context: bool,
 }
 
 #[derive(Debug)]
@@ -29,8 +32,18 @@ enum Source {
 impl Given {
     /// Columns of `count` rows, of one row, or shared.
     pub(super) fn new(record: &Record, count: usize) -> Result<Self> {
-        let mut fixed = Vec::with_capacity(record.len());
-        for (name, entry) in record.iter() {
+        Given::with_context(record, &Record::new(), count)
+    }
+
+    /// The fixed quantities of a request and what may be read besides.
+    pub(super) fn of(request: &Request) -> Result<Self> {
+        Given::with_context(&request.given, &request.context.inputs, request.count)
+    }
+
+    fn with_context(record: &Record, context: &Record, count: usize) -> Result<Self> {
+        let mut fixed = Vec::with_capacity(record.len() + context.len());
+        let entries = record.iter().map(|entry| (entry, false)).chain(context.iter().map(|entry| (entry, true)));
+        for ((name, entry), is_context) in entries {
             let Entry::Column(column) = entry else {
                 return Err(Error::key(name, "is a group of columns; give single columns"));
             };
@@ -45,7 +58,7 @@ impl Given {
                     ));
                 }
             };
-            fixed.push(Fixed { name: name.to_string(), source, used: AtomicBool::new(false) });
+            fixed.push(Fixed { name: name.to_string(), source, used: AtomicBool::new(false), is_context });
         }
         Ok(Given { fixed })
     }
@@ -61,7 +74,33 @@ impl Given {
 
     /// The value of a name for the data set to which `rows` belongs; it counts as used.
     pub(super) fn find<'a>(&'a self, name: &str, rows: &'a [Option<Value>]) -> Option<&'a Value> {
-        let i = self.fixed.iter().position(|f| f.name == name)?;
+        self.at(self.fixed.iter().position(|f| f.name == name)?, rows)
+    }
+
+    /// The value that replaces the draw of a name; it counts as used.
+    pub(super) fn replacement<'a>(&'a self, name: &str, rows: &'a [Option<Value>]) -> Option<&'a Value> {
+        self.at(self.fixed.iter().position(|f| f.name == name && !f.is_context)?, rows)
+    }
+
+    /// The fixed quantities, or what may be read besides, of one data set; nothing counts as used.
+    pub(super) fn values<'a>(
+        &'a self,
+        is_context: bool,
+        rows: &'a [Option<Value>],
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let value = |(f, row): (&'a Fixed, &'a Option<Value>)| match &f.source {
+            Source::Whole(value) => Some((f.name.as_str(), value)),
+            Source::Rows(_) => row.as_ref().map(|value| (f.name.as_str(), value)),
+        };
+        self.fixed.iter().zip(rows).filter(move |(f, _)| f.is_context == is_context).filter_map(value)
+    }
+
+    /// Counts names as used that a part of this simulator used.
+    pub(super) fn mark(&self, names: &std::collections::BTreeSet<String>) {
+        self.fixed.iter().filter(|f| names.contains(&f.name)).for_each(|f| f.used.store(true, Ordering::Relaxed));
+    }
+
+    fn at<'a>(&'a self, i: usize, rows: &'a [Option<Value>]) -> Option<&'a Value> {
         self.fixed[i].used.store(true, Ordering::Relaxed);
         match &self.fixed[i].source {
             Source::Whole(value) => Some(value),
@@ -74,18 +113,16 @@ impl Given {
         self.fixed.iter().map(|f| f.name.as_str())
     }
 
-    /// An error when a quantity was neither drawn nor read: most likely its name is misspelled.
-    pub(super) fn check_used(&self, drawn: &[&str]) -> Result<()> {
-        match self.fixed.iter().find(|f| !f.used.load(Ordering::Relaxed)) {
+    /// An error when a quantity was neither drawn nor read; a part of another simulator reports what it used instead.
+    pub(super) fn check_used(&self, drawn: &[&str], usage: Option<&Usage>) -> Result<()> {
+        let is_used = |f: &&Fixed| f.used.load(Ordering::Relaxed);
+        if let Some(usage) = usage {
+            usage.report(self.fixed.iter().filter(is_used).map(|f| f.name.as_str()));
+            return Ok(());
+        }
+        match self.fixed.iter().find(|f| !f.is_context && !is_used(f)) {
             None => Ok(()),
-            Some(unused) => Err(Error::key(
-                &unused.name,
-                format!(
-                    "is given, but the simulator neither draws nor reads it; it draws: {}; correct the name or leave \
-                     it out",
-                    drawn.join(", ")
-                ),
-            )),
+            Some(f) => Err(unused(&f.name, drawn)),
         }
     }
 
@@ -95,7 +132,7 @@ impl Given {
     }
 }
 
-fn whole(array: Array) -> Value {
+pub(super) fn whole(array: Array) -> Value {
     match (array.shape(), array.values()) {
         ([], Values::F64(v)) => Value::Float(v[0]),
         ([], Values::F32(v)) => Value::Float(v[0].into()),
@@ -106,7 +143,7 @@ fn whole(array: Array) -> Value {
 }
 
 /// One data set of a column that has a data-set axis.
-fn row(column: &Column, dataset: usize) -> Result<Value> {
+pub(super) fn row(column: &Column, dataset: usize) -> Result<Value> {
     match &column.offsets {
         Some(offsets) => Ok(Value::Set(column.array.rows(offsets[dataset]..offsets[dataset + 1])?)),
         None => {

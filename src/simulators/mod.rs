@@ -26,27 +26,48 @@
 //! and however the data sets are cut into batches.
 
 mod benchmarks;
+mod campaign;
 mod composition;
 mod draw;
+mod drift_diffusion;
+mod external;
 mod given;
+mod hierarchical;
 mod linear_regression;
+mod model_comparison;
+mod ode;
+mod parameters_of;
 mod pool;
+mod prior;
 mod registry;
 mod rejection;
 mod request;
+mod sbibm;
 mod simulator;
 mod stack;
+mod tabulated;
 mod view;
 
 pub use benchmarks::{
-    GaussianLinear, GaussianLinearUniform, GaussianMixture, InverseKinematics, SimpleLikelihood, TwoMoons,
+    BernoulliGlm, BernoulliGlmRaw, GaussianLinear, GaussianLinearUniform, GaussianMixture, InverseKinematics,
+    LotkaVolterra, SimpleLikelihood, SimpleLikelihoodDistractors, Sir, Subsample, TwoMoons,
 };
+pub use campaign::{Campaign, Plan, STALE, Shards, is_campaign};
 pub use composition::Composition;
 pub use draw::{Draw, IntoDraw, Name, Value, set};
+pub use drift_diffusion::DriftDiffusion;
+pub use external::External;
+pub use hierarchical::Hierarchical;
 pub use linear_regression::{LinearRegression, Posterior, exact_posterior, exact_probabilities};
+pub use model_comparison::{KeyConflicts, ModelComparison};
+pub use ode::DormandPrince;
+pub use parameters_of::ParametersOf;
 pub use pool::Pool;
+pub use prior::Prior;
 pub use registry::{find, list};
 pub use rejection::{Rejection, rejection_sample, sample_batched};
-pub use request::Request;
+pub use request::{Context, Request};
+pub use sbibm::{SbibmBernoulliGlm, SbibmBernoulliGlmRaw, SbibmSlcpDistractors, sbibm_tasks};
 pub use simulator::{Kind, Role, Simulator, Variable};
+pub use tabulated::Tabulated;
 pub use view::View;

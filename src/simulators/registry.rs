@@ -1,21 +1,27 @@
 //! The built-in simulators by name.
 
 use crate::error::{Error, Result, nearest};
-use crate::simulators::{
-    GaussianLinear, GaussianLinearUniform, GaussianMixture, InverseKinematics, LinearRegression, SimpleLikelihood,
-    Simulator, TwoMoons,
-};
+use crate::simulators::*;
 
 fn all() -> Vec<Box<dyn Simulator>> {
-    vec![
+    let mut simulators: Vec<Box<dyn Simulator>> = vec![
         Box::new(LinearRegression::default()),
+        Box::new(DriftDiffusion::default()),
+        Box::new(Sir::default()),
+        Box::new(Sir::daily()),
         Box::new(TwoMoons::default()),
         Box::new(GaussianLinear::default()),
         Box::new(GaussianLinearUniform::default()),
         Box::new(GaussianMixture::default()),
         Box::new(SimpleLikelihood::default()),
+        Box::new(SimpleLikelihoodDistractors::default()),
+        Box::new(BernoulliGlm::default()),
+        Box::new(BernoulliGlmRaw::default()),
+        Box::new(LotkaVolterra::default()),
         Box::new(InverseKinematics::default()),
-    ]
+    ];
+    simulators.extend(sbibm_tasks());
+    simulators
 }
 
 /// Names and descriptions of the built-in simulators.

@@ -1,6 +1,6 @@
 //! Simulations in chunks: until a predicate has accepted enough, or until a large request is met.
 
-use crate::data::{Column, Entry, Record};
+use crate::data::Record;
 use crate::error::{Error, Result};
 use crate::simulators::{Request, Simulator};
 
@@ -75,28 +75,8 @@ pub fn sample_batched(simulator: &dyn Simulator, request: &Request, size: usize)
     if size == 0 {
         return Err(Error::argument("size", "0 data sets at a time; use at least one"));
     }
-    let batches = (0..request.count).step_by(size).map(|start| {
-        let count = size.min(request.count - start);
-        let given = given_rows(&request.given, request.count, start..start + count)?;
-        simulator.sample(&Request { count, first: request.first + start as u64, given, ..request.clone() })
-    });
+    let batches = (0..request.count)
+        .step_by(size)
+        .map(|start| simulator.sample(&request.part(start..request.count.min(start + size))?));
     Record::concatenate(&batches.collect::<Result<Vec<_>>>()?)
-}
-
-/// The rows of a range of data sets; columns of one row and shared ones stay as they are.
-fn given_rows(given: &Record, count: usize, range: std::ops::Range<usize>) -> Result<Record> {
-    let mut out = Record::new();
-    for (key, entry) in given.iter() {
-        match entry {
-            Entry::Column(column) if column.datasets() == Some(count) => {
-                out.insert(key, column.select(&range.clone().collect::<Vec<_>>())?);
-            }
-            Entry::Column(column) => {
-                let whole: &Column = column;
-                out.insert(key, whole.clone());
-            }
-            Entry::Group(group) => out.insert_group(key, group.clone()),
-        }
-    }
-    Ok(out)
 }

@@ -5,7 +5,8 @@ use crate::data::{Column, Record};
 use crate::error::{Error, Result};
 use crate::simulators::draw::{Draw, Value};
 
-/// Adds the columns of the stacked values to a record. A single number becomes `[datasets, 1]`, or `[datasets]` for the first `meta` names;
+/// Adds the columns of the stacked values to a record. A single number becomes `[datasets, 1]`, or `[datasets]` for the
+/// first `meta` names;
 /// an array `[datasets, …]`; a set, or an array whose first axis differs, a ragged column.
 ///
 /// `first` is the index of the first data set, for messages.

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::codecs::Values;
-use crate::data::Record;
+use crate::data::{Column, Record};
 use crate::error::{Error, Result};
+use crate::random::Key;
 use crate::simulators::draw::{Draw, Value};
-use crate::simulators::given::{Given, conform};
+use crate::simulators::given::{Given, conform, row, whole};
+use crate::simulators::request::{Context, Usage};
+use crate::simulators::{Request, Simulator};
 
 /// The quantities of one data set, by name.
 #[derive(Debug, Clone)]
@@ -125,13 +128,36 @@ impl View {
             }
         }
         for (name, value) in draw.values {
-            let value = match self.fixed(&name) {
+            let value = match self.given.replacement(&name, &self.rows) {
                 Some(fixed) => conform(&name, fixed, value)?,
                 None => value,
             };
             self.drawn.replace(name, value);
         }
         Ok(())
+    }
+
+    /// The names and values of one data set of another simulator, which sees and keeps what is fixed here.
+    pub(super) fn nest(&self, simulator: &dyn Simulator, key: Key) -> Result<Draw> {
+        let usage = Usage::default();
+        let mut request = Request::new(1, key);
+        for (name, value) in self.given.values(false, &self.rows) {
+            request.given.insert(name, single(value.clone())?);
+        }
+        let mut inputs = Record::new();
+        let drawn = self.batch.iter().chain(self.drawn.iter());
+        for (name, value) in self.given.values(true, &self.rows).chain(drawn) {
+            inputs.insert(name, single(value.clone())?);
+        }
+        request.context = Context::new(inputs, &usage);
+        let record = simulator.sample(&request)?;
+        self.given.mark(&usage.names());
+        let mut draw = Draw::new();
+        for (name, column) in record.columns() {
+            let value = if column.shared { whole(column.array.clone()) } else { row(column, 0)? };
+            draw = draw.with(name.to_string(), value);
+        }
+        Ok(draw)
     }
 
     pub(super) fn into_drawn(self) -> Draw {
@@ -145,6 +171,18 @@ impl View {
     fn fixed(&self, name: &str) -> Option<&Value> {
         self.given.find(name, &self.rows)
     }
+}
+
+/// A column of one data set.
+fn single(value: Value) -> Result<Column> {
+    let is_set = matches!(value, Value::Set(_));
+    let array = value.into_array();
+    if is_set {
+        let size = array.shape()[0];
+        return Column::ragged(array, vec![0, size]);
+    }
+    let shape = [&[1], array.shape()].concat();
+    array.reshape(shape).map(Column::dense)
 }
 
 fn values_of(value: &Value) -> Option<&Values> {

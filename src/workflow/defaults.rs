@@ -9,6 +9,7 @@ use crate::approximators::{ContinuousApproximator, Variable};
 use crate::codecs::Dtype;
 use crate::data::Record;
 use crate::error::Result;
+use crate::networks::summary::{ConvolutionalNetwork, TimeSeriesNetwork};
 use crate::networks::{CouplingFlow, DeepSet, SummaryChoice};
 use crate::nn::Mlp;
 use crate::simulators::{Kind, LinearRegression, Simulator};
@@ -29,15 +30,17 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// The choices for simulations such as `example` with their roles. Sets are read by a deep set; vectors and conditions
-    /// are given to a coupling flow directly; everything is standardised.
+    /// The choices for simulations such as `example` with their roles. Sets are read by a deep set, series by a network of
+    /// convolution and recurrence, images by a convolutional network; vectors and conditions are given to a coupling flow
+    /// directly; everything is standardised.
     pub fn for_roles(roles: &Roles, example: &Record) -> Result<Self> {
         let (adapter, kind) = roles.adapter(example)?;
         let mut standardize = vec![Variable::InferenceVariables];
-        let summary_network = match kind {
+        let summary_network: Option<SummaryChoice> = match kind {
             Kind::Vector => None,
             Kind::Set => Some(DeepSet::default().into()),
-            Kind::Series => Some(series_network()?),
+            Kind::Series => Some(TimeSeriesNetwork::default().into()),
+            Kind::Image => Some(ConvolutionalNetwork::default().into()),
         };
         if summary_network.is_some() {
             standardize.push(Variable::SummaryVariables);
@@ -70,14 +73,6 @@ impl Defaults {
         let (fewest, most) = OFFLINE_EPOCHS;
         (OFFLINE_STEPS / datasets.div_ceil(batch_size.max(1)).max(1)).clamp(fewest, most)
     }
-}
-
-fn series_network() -> Result<SummaryChoice> {
-    Err(crate::Error::argument(
-        "--kind",
-        "there is no summary network for series yet; use --kind set if the order of the elements does not matter, or \
-         --kind vector if all series are short and equally long",
-    ))
 }
 
 /// The adapter of the linear-regression tutorial: sets of `x` and `y`, a positive `sigma`, and `√N` beside the data.

@@ -68,6 +68,20 @@ impl BasicWorkflow {
         self.fit(Arc::new(dataset), fit, Optimizer::for_fixed_data(), validation, callbacks, resume)
     }
 
+    /// Trains on the batches of any data set, such as a [`DiskDataset`](crate::data::DiskDataset), by default with the
+    /// optimizer for simulations that exist already.
+    pub fn fit_dataset(
+        &mut self,
+        dataset: impl Dataset + 'static,
+        fit: Fit,
+        validation: Validation,
+        callbacks: &mut [&mut dyn Callback],
+        resume: Option<&Checkpoint>,
+    ) -> Result<History> {
+        fit.check()?;
+        self.fit(Arc::new(dataset), fit, Optimizer::for_fixed_data(), validation, callbacks, resume)
+    }
+
     fn fit(
         &mut self,
         dataset: Arc<dyn Dataset>,

@@ -2,10 +2,11 @@
 
 use ferroflow::networks::SummaryChoice;
 use ferroflow::networks::summary::{
-    ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, SetTransformer, SummaryInput, SummaryNetwork,
-    TimeSeriesNetwork,
+    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer,
+    SummaryInput, SummaryNetwork, TimeSeriesNetwork, TimeSeriesTransformer,
 };
 use ferroflow::nn::Mlp;
+use ferroflow::parameters::Builder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -34,6 +35,27 @@ fn images(hyper: &Value) -> Fallible<ConvolutionalNetwork> {
     config(&hyper)
 }
 
+pub fn fusion_transformer(check: &mut Check) -> Outcome {
+    summary::<FusionTransformer>(check)
+}
+
+pub fn time_series_transformer(check: &mut Check) -> Outcome {
+    let network = transformer(check.hyper())?;
+    match network.return_sequences {
+        true => run(check, &Sequences(network), &["x"]),
+        false => run(check, &network, &["x"]),
+    }
+}
+
+/// A transformer of series; the peer has no name for no embedding.
+fn transformer(hyper: &Value) -> Fallible<TimeSeriesTransformer> {
+    let mut hyper = hyper.clone();
+    if hyper["time_embedding"].is_null() {
+        hyper["time_embedding"] = "none".into();
+    }
+    config(&hyper)
+}
+
 pub fn time_series(check: &mut Check) -> Outcome {
     let network = series(check.hyper())?;
     run(check, &network, &["x"])
@@ -41,6 +63,19 @@ pub fn time_series(check: &mut Check) -> Outcome {
 
 fn series(hyper: &Value) -> Fallible<TimeSeriesNetwork> {
     Ok(TimeSeriesNetwork { peer_compatible: true, ..config(hyper)? })
+}
+
+/// A transformer of series with an output for every element.
+struct Sequences(TimeSeriesTransformer);
+
+impl SummaryNetwork for Sequences {
+    fn name(&self) -> &str {
+        "sequences"
+    }
+
+    fn build(&self, builder: &Builder, elements: Elements) -> ferroflow::Result<Box<dyn BuiltSummaryNetwork>> {
+        Ok(Box::new(self.0.build(builder, elements.features)?))
+    }
 }
 
 pub fn fusion_network(check: &mut Check) -> Outcome {
@@ -67,9 +102,11 @@ pub fn choice(described: &Value) -> Fallible<SummaryChoice> {
         Some("ConvolutionalNetwork") => images(hyper)?.into(),
         Some("DeepSet") => config::<DeepSet>(hyper)?.into(),
         Some("FusionNetwork") => fusion(hyper)?.into(),
+        Some("FusionTransformer") => config::<FusionTransformer>(hyper)?.into(),
         Some("MLP") => config::<Mlp>(hyper)?.into(),
         Some("SetTransformer") => config::<SetTransformer>(hyper)?.into(),
         Some("TimeSeriesNetwork") => series(hyper)?.into(),
+        Some("TimeSeriesTransformer") => transformer(hyper)?.into(),
         other => return Err(format!("the summary network {other:?} is not built yet").into()),
     })
 }
@@ -106,7 +143,11 @@ pub fn run(check: &mut Check, network: &dyn SummaryNetwork, names: &[&str]) -> O
             }
         };
         let inputs: Vec<SummaryInput> = shapes.iter().enumerate().map(input).collect();
-        Ok(built.forward_all(pass, &inputs))
+        let y = built.forward_all(pass, &inputs);
+        // An output of every element, not of every data set.
+        let (datasets, each) = (shapes[0].datasets, shapes[0].each);
+        let of_elements = each > 1 && y.shape().rows() == datasets * each;
+        Ok(if of_elements { y.reshape([datasets, each, built.summary_dimension()]) } else { y })
     })
 }
 

@@ -26,7 +26,7 @@ Exit status: 0, or 1 with one sentence on standard error, or 2 for wrong usage."
 #[derive(Subcommand)]
 pub enum Command {
     /// Draw parameters from the prior and simulate data sets
-    Simulate(Simulate),
+    Simulate(Box<Simulate>),
     /// Train a posterior on simulations; writes model, history, pictures and a report
     Train(Box<Train>),
     /// Draw from the posterior of observed data sets
@@ -47,15 +47,16 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = BENCH)]
 pub struct Bench {
-    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W7 (linear regression from simulator to
-    /// draws), ceilings (of the machine), exact-regression (the posterior against the exact one) [default: W1 W2 W3 W7]
-    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W7", "ceilings", "exact-regression"])]
+    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W4 (set transformer), W5
+    /// (networks of time series), W7 and W8 (linear regression and an epidemic from simulator to draws), ceilings (of the machine), exact-regression and sbibm (posteriors against exact ones and against the
+    /// reference draws of the benchmark) [default: all W]
+    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W4", "W5", "W7", "W8", "ceilings", "exact-regression", "sbibm"])]
     pub workloads: Vec<String>,
     /// Number of threads; results do not depend on it. Several numbers, such as 1,2, measure each phase on all of them in
     /// turns and print wall time on the first divided by wall time on the others
     #[arg(long, value_name = "T,…", value_delimiter = ',', default_value = "1", value_parser = threads)]
     pub threads: Vec<usize>,
-    /// Only phases whose name and batch, such as log_prob@64, contain this; may be repeated
+    /// Only phases whose name and batch, such as log_prob@64, contain this, or only this task of sbibm; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,
     /// Seconds for the repeats of a phase
@@ -68,21 +69,27 @@ pub struct Bench {
     /// moved
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, exact-regression)
+    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, W8, exact-regression)
     #[arg(long, value_name = "F", default_value_t = 1, value_parser = positive)]
     pub factor: usize,
-    /// Epochs of W7's fit [default: 15 × factor]
+    /// Epochs of the fit of W7 and W8 [default: 15 × factor]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "factor", allow_negative_numbers = true)]
     pub epochs: Option<usize>,
-    /// Batches of each epoch of W7's fit
+    /// Batches of each epoch of the fit of W7 and W8
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = positive, allow_negative_numbers = true)]
     pub batches: usize,
-    /// Seeds of the trainings (exact-regression)
+    /// Seeds of the trainings (exact-regression, sbibm)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub seeds: Vec<u64>,
     /// Seeds of the held-out data sets, 1000 for each (exact-regression)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub test_seeds: Vec<u64>,
+    /// Folder with a folder of observations and reference draws for each task (sbibm)
+    #[arg(long, value_name = "DIR")]
+    pub reference: Option<PathBuf>,
+    /// A run.toml with other networks and options of training than the defaults (sbibm)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Measure this trained model instead of training (exact-regression)
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
@@ -110,25 +117,84 @@ Examples:
 
 /// Draw parameters from the prior and simulate data sets.
 #[derive(Args)]
-#[command(after_help = "Example:\n  ferroflow simulate two-moons --count 1000 --seed 1 --out sims.npz\n\n\
-    Data set i of a seed is always the same, whatever the count and the number of threads.")]
+#[command(after_help = SIMULATE)]
 pub struct Simulate {
     /// A built-in simulator
-    #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
-    pub simulator: String,
-    /// Number of data sets
-    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
-    pub count: usize,
+    #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help(),
+        required_unless_present_any = ["list", "command"], conflicts_with = "command")]
+    pub simulator: Option<String>,
+    /// List the built-in simulators with one line each
+    #[arg(long, exclusive = true)]
+    pub list: bool,
+    /// Number of data sets [default: all of --parameters]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true,
+        required_unless_present_any = ["list", "parameters"])]
+    pub count: Option<usize>,
     /// Seed of the random numbers
     #[arg(long, value_name = "S", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
     pub seed: u64,
-    /// Number of threads; the result does not depend on it [default: all cores]
+    /// Number of threads of a built-in simulator; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
-    /// The .npz file to write: one array per variable, the first axis is the data set
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    /// The .npz file to write, one array per variable, the first axis is the data set; or a folder (FOLDER/) for a campaign
+    #[arg(long, value_name = "FILE|FOLDER/", required_unless_present = "list")]
+    pub out: Option<PathBuf>,
+    /// Data sets of a shard of a campaign [default: 1000, with --command that of --batch]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
+    pub shard_size: Option<usize>,
+    #[command(flatten)]
+    pub program: Program,
 }
+
+/// A simulator that is a program.
+#[derive(Args)]
+#[command(next_help_heading = "Programs")]
+pub struct Program {
+    /// A program that simulates: it is started with two more arguments, an .npz file with parameters to read and an .npz file
+    /// to write
+    #[arg(long, value_name = "COMMAND")]
+    pub command: Option<String>,
+    /// Where the parameters come from: a built-in simulator's prior, or a=normal(0,1) b[3]=uniform(0,2) with normal(mean,sd),
+    /// uniform(lower,upper), lognormal(mean,sd), gamma(shape,scale), beta(a,b), exponential(rate)
+    #[arg(long, value_name = "NAME|EXPRESSION", num_args = 1.., requires = "command", conflicts_with = "parameters")]
+    pub prior: Vec<String>,
+    /// An .npz file with parameters, one row for each data set
+    #[arg(long, value_name = "FILE", requires = "command")]
+    pub parameters: Option<PathBuf>,
+    /// Data sets of one run of the program [default: 100]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, requires = "command")]
+    pub batch: Option<usize>,
+    /// Programs that run at once [default: all cores]
+    #[arg(long, value_name = "J", value_parser = threads, allow_negative_numbers = true, requires = "command")]
+    pub jobs: Option<usize>,
+    /// Seconds that one run may take; then the program and all that it started are killed [default: no limit]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true, requires = "command")]
+    pub time_limit: Option<f64>,
+    /// How often a run that fails is repeated
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = retries, allow_negative_numbers = true,
+        requires = "command")]
+    pub retries: usize,
+    /// Keys that the program must write, separated by commas
+    #[arg(long, value_name = "KEYS", value_delimiter = ',', requires = "command")]
+    pub expect: Vec<String>,
+}
+
+const SIMULATE: &str = "\
+Examples:
+  ferroflow simulate --list
+  ferroflow simulate two-moons --count 1000 --seed 1 --out sims.npz
+  ferroflow simulate sir --count 100000 --shard-size 1000 --out campaign/
+  ferroflow simulate --command 'python3 simulate.py' --prior 'a=normal(0,1)' 'b=uniform(0,2)' --count 1000 --out sims.npz
+
+Data set i of a seed is always the same, whatever the count and the number of threads.
+
+A program reads its parameters, and an integer seed for each data set, from the .npz file that its first added argument
+names, and writes arrays, whose first axis is the data set, to the second. A program that takes the random numbers of a
+data set from its seed gives the same data whatever the batches.
+
+A campaign is a folder of shards, shard-000000.npz and so on. The same command goes on after any interruption, and joins
+the work when it is started again, on this or another machine that shares the folder. What another process is at is left
+to it until it has died or, on another machine, not been heard of for 60 s.";
 
 /// Train a posterior on simulations; writes model, history, pictures and a report.
 #[derive(Args)]
@@ -147,9 +213,16 @@ pub struct Train {
     /// A built-in simulator: its parameters are inferred from fresh simulations
     #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
     pub simulator: Option<String>,
-    /// An .npz file with simulations to train on
-    #[arg(long, value_name = "FILE")]
+    /// An .npz file with simulations to train on, or a folder of .npz and .safetensors files, of which a few are in memory at a time
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// Memory for simulations read from a folder, in MiB; more of it shuffles them better [default: 512]
+    #[arg(long, value_name = "MIB", value_parser = positive, allow_negative_numbers = true)]
+    pub data_memory: Option<usize>,
+    /// Take in files that arrive in the folder of --data while training; each epoch has --batches-per-epoch batches of the files
+    /// that were there when it began
+    #[arg(long)]
+    pub growing: bool,
     /// A run.toml, or the config.toml of an earlier run
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -210,7 +283,8 @@ pub struct Length {
 #[derive(Args)]
 #[command(next_help_heading = "Networks")]
 pub struct Networks {
-    /// Network that learns summary statistics of sets [default: deep-set where the data are sets, else none]
+    /// Network that learns summary statistics [default: deep-set for sets, time-series-network for series,
+    /// convolutional-network for images, none for vectors]
     #[arg(long, value_name = "NAME", value_parser = summary)]
     pub summary: Option<String>,
     /// Network that represents the posterior [default: coupling-flow]
@@ -230,7 +304,8 @@ pub struct RoleArguments {
     /// Keys that are known beside the data, separated by commas: arrays [datasets] or [datasets, d]
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub conditions: Vec<String>,
-    /// How the elements of a data set are related [default: set if the sizes differ or there are three axes, else vector]
+    /// How the elements of a data set are related [default: image if there are four axes, set if
+    /// the sizes differ or there are three, else vector]
     #[arg(long, value_enum)]
     pub kind: Option<KindName>,
     /// Lower bounds of parameters, such as sigma=0; may be repeated
@@ -248,6 +323,8 @@ pub enum KindName {
     Set,
     /// Elements in temporal order
     Series,
+    /// Pixels: [datasets, height, width, channels]
+    Image,
     /// A vector of fixed length
     Vector,
 }
@@ -257,6 +334,7 @@ impl From<KindName> for Kind {
         match name {
             KindName::Set => Kind::Set,
             KindName::Series => Kind::Series,
+            KindName::Image => Kind::Image,
             KindName::Vector => Kind::Vector,
         }
     }
@@ -416,6 +494,17 @@ fn rate(text: &str) -> Result<f64, String> {
         Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
         _ => Err("give a positive number, such as 0.0005".to_string()),
     }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok(seconds),
+        _ => Err("give a positive number of seconds".to_string()),
+    }
+}
+
+fn retries(text: &str) -> Result<usize, String> {
+    whole(text, 0, 1000)
 }
 
 fn bound(text: &str) -> Result<(String, f64), String> {

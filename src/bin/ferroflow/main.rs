@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let outcome = std::panic::catch_unwind(|| match cli.command {
-        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Simulate(arguments) => simulate::run(*arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Sample(arguments) => sample::run(arguments),
         Command::LogProb(arguments) => log_prob::run(arguments),

@@ -181,3 +181,46 @@ impl DrawsBar {
         }
     }
 }
+
+/// The progress of simulations that are counted, from whichever thread: a line on a terminal, a line now and then elsewhere.
+pub struct CountBar {
+    bar: Option<ProgressBar>,
+    unit: &'static str,
+    printed: std::sync::Mutex<Instant>,
+}
+
+impl CountBar {
+    pub fn new(unit: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
+            let style = ProgressStyle::with_template("{bar:20.cyan/dim} {human_pos} of {human_len} {msg}, {eta} left");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message(unit);
+            bar
+        });
+        CountBar { bar, unit, printed: std::sync::Mutex::new(Instant::now()) }
+    }
+
+    pub fn set(&self, done: usize, total: usize) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(total as u64);
+                // Threads may report out of order.
+                bar.set_position(bar.position().max(done as u64));
+            }
+            None => {
+                let mut printed = self.printed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if printed.elapsed() > LONGEST_SILENCE && done < total {
+                    *printed = Instant::now();
+                    Output::default().line(format!("{done} of {total} {}", self.unit));
+                }
+            }
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

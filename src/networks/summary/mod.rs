@@ -3,24 +3,31 @@
 //! Sets, series and images are all rows of one matrix, `[elements, features]`, and offsets that say which rows belong to which
 //! data set: the elements of a set in any order, the steps of a series in order of time, the pixels of an image row by row.
 
+mod attention_stack;
 mod convolutional;
 mod deep_set;
 mod fusion_network;
+mod fusion_transformer;
 mod inference;
 mod input;
 mod mlp;
 mod per_layer;
+#[cfg(test)]
+mod series_tests;
 mod set_transformer;
 mod time_series_network;
+mod time_series_transformer;
 
 pub use convolutional::{ConvolutionalNetwork, DownMode, PoolHead};
 pub use deep_set::DeepSet;
 pub use fusion_network::FusionNetwork;
+pub use fusion_transformer::FusionTransformer;
 pub use inference::{SummaryData, summaries};
 pub use input::{Elements, SummaryInput};
 pub use per_layer::PerLayer;
 pub use set_transformer::SetTransformer;
 pub use time_series_network::TimeSeriesNetwork;
+pub use time_series_transformer::TimeSeriesTransformer;
 
 use crate::autodiff::Var;
 use crate::error::{Error, Result};

@@ -9,9 +9,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attention_stack::AttentionStack;
 use super::{BuiltSummaryNetwork, Elements, SummaryInput, SummaryNetwork};
 use crate::autodiff::Var;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::math::Function;
 use crate::nn::{
     AttentionBlock, BuiltPoolingByAttention, Dense, GatedUnit, InducedSetAttention, Pass, PoolingByAttention,
@@ -72,51 +73,41 @@ impl Default for SetTransformer {
 }
 
 impl SetTransformer {
-    fn block(&self, embed_dim: usize, num_heads: usize) -> AttentionBlock {
-        AttentionBlock {
-            embed_dim,
-            num_heads,
-            dropout: self.dropout,
-            expansion_factor: self.expansion_factor,
-            glu_variant: self.glu_variant,
-            use_bias: self.use_bias,
-            layer_norm: self.layer_norm,
-            kernel_initializer: self.kernel_initializer,
+    fn stack(&self) -> AttentionStack<'_> {
+        AttentionStack {
+            summary_dim: self.summary_dim,
+            embed_dims: &self.embed_dims,
+            num_heads: &self.num_heads,
+            block: AttentionBlock {
+                dropout: self.dropout,
+                expansion_factor: self.expansion_factor,
+                glu_variant: self.glu_variant,
+                use_bias: self.use_bias,
+                layer_norm: self.layer_norm,
+                kernel_initializer: self.kernel_initializer,
+                ..AttentionBlock::default()
+            },
         }
-    }
-
-    /// Width and heads of the last block.
-    fn last(&self) -> Result<(usize, usize)> {
-        if self.summary_dim == 0 {
-            return Err(Error::argument("summary_dim", "0 was given; give at least 1"));
-        }
-        if self.embed_dims.len() != self.num_heads.len() {
-            let (widths, heads) = (self.embed_dims.len(), self.num_heads.len());
-            let message =
-                format!("{heads} numbers of heads for {widths} widths in embed_dims; give one for each block");
-            return Err(Error::argument("num_heads", message));
-        }
-        let last = self.embed_dims.last().copied().zip(self.num_heads.last().copied());
-        last.ok_or_else(|| Error::argument("embed_dims", "is empty; name at least one width"))
     }
 
     /// Gives the network weights for elements with `features` features.
     pub fn build(&self, builder: &Builder, features: usize) -> Result<BuiltSetTransformer> {
-        let (embed_dim, num_heads) = self.last()?;
-        let mut width = features;
+        let stack = self.stack();
+        stack.check()?;
+        let (mut width, mut num_heads) = (features, 0);
         let mut blocks = Vec::with_capacity(self.embed_dims.len());
-        for (index, (&embed_dim, &heads)) in self.embed_dims.iter().zip(&self.num_heads).enumerate() {
-            let (scope, block) = (builder.scope(format!("attention_blocks.{index}")), self.block(embed_dim, heads));
+        for index in 0..self.embed_dims.len() {
+            let (scope, block) = stack.layer(builder, index);
             blocks.push(match self.num_inducing_points {
                 Some(points) => Block::Induced(InducedSetAttention::build(&scope, &block, points, width)?),
                 None => Block::Full(SetAttention::build(&scope, &block, width)?),
             });
-            width = embed_dim;
+            (width, num_heads) = (block.embed_dim, block.num_heads);
         }
         let pooling = PoolingByAttention {
             num_seeds: self.num_seeds,
             seed_dim: self.seed_dim,
-            embed_dim,
+            embed_dim: width,
             num_heads,
             dropout: self.dropout,
             expansion_factor: self.expansion_factor,
@@ -126,7 +117,7 @@ impl SetTransformer {
             kernel_initializer: self.kernel_initializer,
         };
         let pooling = pooling.build(&builder.scope("pooling_by_attention"), width)?;
-        let (scope, pooled) = (builder.scope("output_projector"), self.num_seeds * embed_dim);
+        let (scope, pooled) = (builder.scope("output_projector"), self.num_seeds * width);
         let output = Dense::build(&scope, pooled, self.summary_dim, Initialiser::GlorotUniform, true);
         Ok(BuiltSetTransformer { blocks, pooling, output, widths: self.embed_dims.clone(), features })
     }

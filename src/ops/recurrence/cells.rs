@@ -12,10 +12,9 @@ struct Part {
 }
 
 impl Part {
-    /// All vectors of `units` units.
     #[inline(always)]
-    fn all<L: Lanes>(units: usize) -> impl Iterator<Item = Part> {
-        (0..units).step_by(L::WIDTH).map(move |first| Part { units, first, last: units.min(first + L::WIDTH) })
+    fn at<L: Lanes>(units: usize, first: usize) -> Self {
+        Part { units, first, last: units.min(first + L::WIDTH) }
     }
 
     #[inline(always)]
@@ -23,18 +22,37 @@ impl Part {
         l.read(&row[part * self.units + self.first..part * self.units + self.last])
     }
 
+    /// The parts `0, 1, …` of a row.
+    #[inline(always)]
+    fn get<L: Lanes, const N: usize>(self, l: L, row: &[f32]) -> [L::F; N] {
+        let mut values = [l.zero(); N];
+        for part in 0..N {
+            values[part] = self.read(l, row, part);
+        }
+        values
+    }
+
     #[inline(always)]
     fn write<L: Lanes>(self, l: L, row: &mut [f32], part: usize, value: L::F) {
         l.write(&mut row[part * self.units + self.first..part * self.units + self.last], value);
     }
 
-    /// Writes the parts `0, 1, …` of a row, or adds to them.
+    /// Writes the parts `0, 1, …` of a row.
     #[inline(always)]
-    fn put<L: Lanes, const N: usize>(self, l: L, row: &mut [f32], add: bool, values: [L::F; N]) {
-        for (part, value) in values.into_iter().enumerate() {
-            let value = if add { l.add(self.read(l, row, part), value) } else { value };
-            self.write(l, row, part, value);
+    fn put<L: Lanes, const N: usize>(self, l: L, row: &mut [f32], values: [L::F; N]) {
+        for part in 0..N {
+            self.write(l, row, part, values[part]);
         }
+    }
+}
+
+/// Asks for a row that is needed soon: the rows of a step lie apart, so that the processor does not foresee them.
+#[inline(always)]
+pub(super) fn prefetch<L: Lanes>(l: L, row: &[f32]) {
+    /// Numbers in a line of the cache.
+    const LINE: usize = 16;
+    for line in row.chunks(LINE) {
+        l.prefetch(line.as_ptr());
     }
 }
 
@@ -42,15 +60,15 @@ impl Part {
 /// is not empty.
 #[inline(always)]
 pub(super) fn gru<L: Lanes>(l: L, a: &[f32], u: &[f32], h: &mut [f32], kept: &mut [f32]) {
-    for part in Part::all::<L>(h.len()) {
-        let z = fast_sigmoid(l, l.add(part.read(l, a, 0), part.read(l, u, 0)));
-        let r = fast_sigmoid(l, l.add(part.read(l, a, 1), part.read(l, u, 1)));
-        let u_g = part.read(l, u, 2);
-        let g = fast_tanh(l, l.fma(r, u_g, part.read(l, a, 2)));
+    for first in (0..h.len()).step_by(L::WIDTH) {
+        let part = Part::at::<L>(h.len(), first);
+        let ([a_z, a_r, a_g], [u_z, u_r, u_g]) = (part.get(l, a), part.get(l, u));
+        let (z, r) = (fast_sigmoid(l, l.add(a_z, u_z)), fast_sigmoid(l, l.add(a_r, u_r)));
+        let g = fast_tanh(l, l.fma(r, u_g, a_g));
         let before = part.read(l, h, 0);
         part.write(l, h, 0, l.fma(z, l.sub(before, g), g));
         if !kept.is_empty() {
-            part.put(l, kept, false, [z, r, g, u_g]);
+            part.put(l, kept, [z, r, g, u_g]);
         }
     }
 }
@@ -59,15 +77,16 @@ pub(super) fn gru<L: Lanes>(l: L, a: &[f32], u: &[f32], h: &mut [f32], kept: &mu
 /// if it is not empty.
 #[inline(always)]
 pub(super) fn lstm<L: Lanes>(l: L, a: &[f32], u: &[f32], h: &mut [f32], c: &mut [f32], kept: &mut [f32]) {
-    for part in Part::all::<L>(h.len()) {
-        let sum = |gate: usize| l.add(part.read(l, a, gate), part.read(l, u, gate));
-        let (i, f) = (fast_sigmoid(l, sum(0)), fast_sigmoid(l, sum(1)));
-        let (g, o) = (fast_tanh(l, sum(2)), fast_sigmoid(l, sum(3)));
+    for first in (0..h.len()).step_by(L::WIDTH) {
+        let part = Part::at::<L>(h.len(), first);
+        let ([a_i, a_f, a_g, a_o], [u_i, u_f, u_g, u_o]) = (part.get(l, a), part.get(l, u));
+        let (i, f) = (fast_sigmoid(l, l.add(a_i, u_i)), fast_sigmoid(l, l.add(a_f, u_f)));
+        let (g, o) = (fast_tanh(l, l.add(a_g, u_g)), fast_sigmoid(l, l.add(a_o, u_o)));
         let cell = l.fma(f, part.read(l, c, 0), l.mul(i, g));
         part.write(l, c, 0, cell);
         part.write(l, h, 0, l.mul(o, fast_tanh(l, cell)));
         if !kept.is_empty() {
-            part.put(l, kept, false, [i, f, g, o]);
+            part.put(l, kept, [i, f, g, o]);
         }
     }
 }
@@ -82,12 +101,11 @@ pub(super) struct Step<'a> {
     pub(super) cell_before: &'a [f32],
 }
 
-/// Where the gradients of a step go: `da` is overwritten or added to, and empty if nobody asks for it; `du` goes to two places.
+/// Where the gradients of a step go: `da`, `du`, and for the gated recurrent unit the last third of `du`, in which it differs from `da`.
 pub(super) struct Gradients<'a> {
     pub(super) da: &'a mut [f32],
-    pub(super) add: bool,
     pub(super) du: &'a mut [f32],
-    pub(super) du_kept: &'a mut [f32],
+    pub(super) du_g: &'a mut [f32],
 }
 
 /// A vector of a row that is 0 if it is empty.
@@ -96,25 +114,30 @@ fn or_zero<L: Lanes>(l: L, part: Part, row: &[f32]) -> L::F {
     if row.is_empty() { l.zero() } else { part.read(l, row, 0) }
 }
 
+/// The derivative of the sigmoid by its value.
+#[inline(always)]
+fn slope<L: Lanes>(l: L, value: L::F) -> L::F {
+    l.mul(value, l.sub(l.splat(1.0), value))
+}
+
 /// A step back of a gated recurrent unit. `dh` is the gradient of the state after the step and becomes the part of that of the
 /// state before which does not go through the product.
 #[inline(always)]
 pub(super) fn gru_back<L: Lanes>(l: L, step: &Step, dh: &mut [f32], to: &mut Gradients) {
     let one = l.splat(1.0);
-    for part in Part::all::<L>(dh.len()) {
+    for first in (0..dh.len()).step_by(L::WIDTH) {
+        let part = Part::at::<L>(dh.len(), first);
         let d = l.add(part.read(l, dh, 0), or_zero(l, part, step.dstate));
-        let [z, r, g, u_g] = [0, 1, 2, 3].map(|gate| part.read(l, step.gates, gate));
+        let [z, r, g, u_g] = part.get(l, step.gates);
         let before = or_zero(l, part, step.before);
         let dz = l.mul(l.mul(l.mul(d, l.sub(before, g)), z), l.sub(one, z));
         let dg = l.mul(l.mul(d, l.sub(one, z)), l.fnma(g, g, one));
         let dr = l.mul(l.mul(l.mul(dg, u_g), r), l.sub(one, r));
         let du_g = l.mul(dg, r);
         part.write(l, dh, 0, l.mul(d, z));
-        part.put(l, to.du, false, [dz, dr, du_g]);
-        part.put(l, to.du_kept, false, [dz, dr, du_g]);
-        if !to.da.is_empty() {
-            part.put(l, to.da, to.add, [dz, dr, dg]);
-        }
+        part.put(l, to.da, [dz, dr, dg]);
+        part.put(l, to.du, [dz, dr, du_g]);
+        part.write(l, to.du_g, 0, du_g);
     }
 }
 
@@ -123,21 +146,31 @@ pub(super) fn gru_back<L: Lanes>(l: L, step: &Step, dh: &mut [f32], to: &mut Gra
 #[inline(always)]
 pub(super) fn lstm_back<L: Lanes>(l: L, step: &Step, dh: &[f32], dc: &mut [f32], to: &mut Gradients) {
     let one = l.splat(1.0);
-    for part in Part::all::<L>(dh.len()) {
+    for first in (0..dh.len()).step_by(L::WIDTH) {
+        let part = Part::at::<L>(dh.len(), first);
         let d = l.add(part.read(l, dh, 0), or_zero(l, part, step.dstate));
-        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| part.read(l, step.gates, gate));
+        let [i, f, g, o] = part.get(l, step.gates);
         let t = fast_tanh(l, part.read(l, step.cell, 0));
         let dcell = l.fma(l.mul(d, o), l.fnma(t, t, one), part.read(l, dc, 0));
-        let slope = |value: L::F| l.mul(value, l.sub(one, value));
-        let di = l.mul(l.mul(dcell, g), slope(i));
-        let df = l.mul(l.mul(dcell, or_zero(l, part, step.cell_before)), slope(f));
+        let di = l.mul(l.mul(dcell, g), slope(l, i));
+        let df = l.mul(l.mul(dcell, or_zero(l, part, step.cell_before)), slope(l, f));
         let dg = l.mul(l.mul(dcell, i), l.fnma(g, g, one));
-        let d_o = l.mul(l.mul(d, t), slope(o));
+        let d_o = l.mul(l.mul(d, t), slope(l, o));
         part.write(l, dc, 0, l.mul(dcell, f));
-        part.put(l, to.du, false, [di, df, dg, d_o]);
-        part.put(l, to.du_kept, false, [di, df, dg, d_o]);
-        if !to.da.is_empty() {
-            part.put(l, to.da, to.add, [di, df, dg, d_o]);
+        part.put(l, to.da, [di, df, dg, d_o]);
+        part.put(l, to.du, [di, df, dg, d_o]);
+    }
+}
+
+/// Adds the sums of the columns of some rows of `width` numbers to `total`.
+#[inline(always)]
+pub(super) fn add_rows<L: Lanes>(l: L, rows: &[f32], width: usize, total: &mut [f32]) {
+    for first in (0..width).step_by(L::WIDTH) {
+        let part = Part::at::<L>(width, first);
+        let mut sum = l.zero();
+        for row in rows.chunks_exact(width) {
+            sum = l.add(sum, part.read(l, row, 0));
         }
+        part.write(l, total, 0, l.add(part.read(l, total, 0), sum));
     }
 }

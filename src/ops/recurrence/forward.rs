@@ -1,6 +1,6 @@
 //! The kernel of forward: tiles of series through all steps.
 
-use super::cells::{gru, lstm};
+use super::cells::{gru, lstm, prefetch};
 use super::series::{Series, TILE, Tile};
 use super::{Arguments, KEPT_GATES, RecurrentCell};
 use crate::device::cpu::Launch;
@@ -72,6 +72,9 @@ impl lanes::Kernel for Piece<'_> {
         let begin = if cell == RecurrentCell::Gru { Begin::Bias(bias) } else { Begin::Zero };
         for step in 0..tile.steps() {
             let rows = tile.running(step);
+            for row in 0..rows {
+                prefetch(l, &a[(tile.first + tile.element(row, step)) * width..][..width]);
+            }
             let product = PackedProduct {
                 rows,
                 depth: units,
@@ -83,7 +86,7 @@ impl lanes::Kernel for Piece<'_> {
                 begin,
                 c: u,
             };
-            product.run(l);
+            l.enter(product);
             for row in 0..rows {
                 let element = tile.element(row, step);
                 let a = &a[(tile.first + element) * width..][..width];

@@ -11,8 +11,8 @@
 //!     u = a + h R;   i = σ(u_i);   f = σ(u_f);   g = tanh(u_g);   o = σ(u_o);   c' = f c + i g;   h' = o tanh(c')
 //! ```
 //!
-//! (Cho et al. 2014, arXiv:1406.1078, in the variant of arXiv:1412.3555's cuDNN form that applies `r` after the product;
-//! Hochreiter & Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735, with the forget gate of Gers et al. 2000.)
+//! Cho et al. 2014, arXiv:1406.1078, with `r` applied after the product, as in cuDNN, so that one product serves all gates; Hochreiter &
+//! Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735, with the forget gate of Gers et al. 2000, doi 10.1162/089976600300015015.
 //!
 //! The output is the state after each step in the order of the elements, `[elements, H]`, or the state after the last step of each
 //! series, `[series, H]`; that of an empty series is 0. Extras that backward reads, unless [`Recurrence::keep`] is off: all states if
@@ -26,7 +26,7 @@
 //!        da = (dv_z, dv_r, dv_g);   du = (dv_z, dv_r, dv_g r);   dh ← dh z + du Rᵀ
 //! LSTM:  dc ← dc + dh o (1 − tanh²c');   dv_i = dc g i (1 − i);   dv_f = dc c f (1 − f);   dv_g = dc i (1 − g²)
 //!        dv_o = dh tanh(c') o (1 − o);   da = du = (dv_i, dv_f, dv_g, dv_o);   dc ← dc f;   dh ← du Rᵀ
-//! dR = Σ hᵀ du,   db = Σ du,   over the elements in ascending order
+//! dR = Σ hᵀ du   over the elements in ascending order;   db = Σ du   over steps and series of each tile, then over tiles
 //! ```
 //!
 //! A tile of series goes through all steps while its states stay in the first-level cache; series that have ended leave the tile.
@@ -44,6 +44,7 @@ mod tests;
 
 use crate::device::Kernel;
 use crate::error::{Error, Result};
+use crate::ops::accumulate;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::ragged::sets;
 use crate::ops::reference::{Array64, Case};
@@ -239,20 +240,35 @@ impl Operation for RecurrenceOperation {
     fn backward(&self, call: &Backward) -> Result<()> {
         let arguments = sized(call.attributes, call.inputs);
         let [states, gates, cells] = kept(call, &arguments)?;
-        let elements = arguments.elements as usize;
-        let du = Tensor::uninitialised(call.device, [elements, arguments.width()].into())?;
-        let previous = Tensor::uninitialised(call.device, states.shape())?;
-        let nothing = du.view(0, [0].into())?;
-        let (da, accumulate) = call.sink(0).map_or((nothing.slice(), 0), |sink| (sink.tensor.slice(), sink.flag()));
+        let (elements, units) = (arguments.elements as usize, arguments.units as usize);
+        let uninitialised = |shape: [usize; 2]| Tensor::uninitialised(call.device, shape.into());
+        // The sums read `da` alone, so a gradient that is to be added goes to memory of its own first.
+        let sink = call.sink(0);
+        let own = match sink {
+            Some(sink) if !sink.accumulate => None,
+            _ => Some(uninitialised([elements, arguments.width()])?),
+        };
+        let Some(da) = own.as_ref().or(sink.map(|sink| sink.tensor)) else { return Ok(()) };
+        let differs = if arguments.cell() == RecurrentCell::Gru { elements } else { 0 };
+        let (du_g, previous) = (uninitialised([differs, units])?, uninitialised([elements, units])?);
+        let summed = call.sink(3).map_or(0, |_| (arguments.series as usize).div_ceil(series::TILE));
+        let sums = uninitialised([summed, arguments.width()])?;
         let inputs = [call.gradient()?, call.inputs[1], call.inputs[2], &states, &gates, &cells].map(Tensor::slice);
-        let outputs = [da, du.slice(), previous.slice()];
-        call.device.launch(&BACKWARD, &Arguments { accumulate, ..arguments }, &inputs, &outputs)?;
-        for (input, kernel) in [(2, &BACKWARD_KERNEL), (3, &BACKWARD_BIAS)] {
-            let Some(sink) = call.sink(input) else { continue };
+        let outputs = [da, &du_g, &previous, &sums].map(Tensor::slice);
+        call.device.launch(&BACKWARD, &arguments, &inputs, &outputs)?;
+        if let Some(sink) = call.sink(2) {
             let arguments = Arguments { accumulate: sink.flag(), ..arguments };
-            call.device.launch(kernel, &arguments, &[previous.slice(), du.slice()], &[sink.tensor.slice()])?;
+            let inputs = [&previous, da, &du_g].map(Tensor::slice);
+            call.device.launch(&BACKWARD_KERNEL, &arguments, &inputs, &[sink.tensor.slice()])?;
         }
-        Ok(())
+        if let Some(sink) = call.sink(3) {
+            let arguments = Arguments { accumulate: sink.flag(), ..arguments };
+            call.device.launch(&BACKWARD_BIAS, &arguments, &[sums.slice()], &[sink.tensor.slice()])?;
+        }
+        match (&own, sink) {
+            (Some(own), Some(sink)) => accumulate(own, sink),
+            _ => Ok(()),
+        }
     }
 
     fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {

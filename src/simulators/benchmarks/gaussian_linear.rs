@@ -57,10 +57,20 @@ impl Simulator for GaussianLinear {
     fn log_prior(&self, parameters: &Record) -> Result<Option<Vec<f64>>> {
         log_densities(parameters, self.dimension, |theta| log_normal(theta, |_| self.prior_scale))
     }
+
+    fn log_likelihood(&self, record: &Record) -> Result<Option<Vec<f64>>> {
+        let size = self.dimension * self.n_obs.unwrap_or(1);
+        log_likelihoods(record, self.dimension, size, |theta, x| Ok(log_around(theta, x, self.obs_scale)))
+    }
 }
 
 /// Observations around a mean: `[D]`, or `[n_obs, D]`.
 pub(super) fn around(rng: &mut Stream, mean: &[f64], n_obs: Option<usize>, scale: f64) -> Value {
     let values = (0..n_obs.unwrap_or(1)).flat_map(|_| mean).map(|m| m + scale * normal(rng)).collect();
     rows(values, mean.len(), n_obs.is_none())
+}
+
+/// Log-density of observations around a mean.
+pub(super) fn log_around(mean: &[f64], x: &[f64], scale: f64) -> f64 {
+    x.chunks(mean.len()).flat_map(|row| row.iter().zip(mean)).map(|(&x, &m)| log_gaussian(x, m, scale)).sum()
 }

@@ -1,6 +1,6 @@
 //! A Gaussian mean with a uniform prior.
 
-use super::gaussian_linear::around;
+use super::gaussian_linear::{around, log_around};
 use super::*;
 
 /// A Gaussian mean in a box: the posterior is the Gaussian around the observations, cut to the box.
@@ -58,5 +58,10 @@ impl Simulator for GaussianLinearUniform {
 
     fn log_prior(&self, parameters: &Record) -> Result<Option<Vec<f64>>> {
         log_densities(parameters, self.dimension, |theta| log_uniform(theta, self.lower_bound, self.upper_bound))
+    }
+
+    fn log_likelihood(&self, record: &Record) -> Result<Option<Vec<f64>>> {
+        let size = self.dimension * self.n_obs.unwrap_or(1);
+        log_likelihoods(record, self.dimension, size, |theta, x| Ok(log_around(theta, x, self.obs_scale)))
     }
 }

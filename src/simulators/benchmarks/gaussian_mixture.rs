@@ -1,6 +1,7 @@
 //! A mean observed through a wide or a narrow Gaussian.
 
 use super::*;
+use crate::math::log_sum_exp;
 
 /// Two scales of noise around one mean.
 ///
@@ -63,5 +64,14 @@ impl Simulator for GaussianMixture {
 
     fn log_prior(&self, parameters: &Record) -> Result<Option<Vec<f64>>> {
         log_densities(parameters, self.dimension, |theta| log_uniform(theta, self.lower_bound, self.upper_bound))
+    }
+
+    fn log_likelihood(&self, record: &Record) -> Result<Option<Vec<f64>>> {
+        log_likelihoods(record, self.dimension, self.dimension, |theta, x| {
+            let component = |weight: f64, scale: f64| {
+                weight.ln() + x.iter().zip(theta).map(|(&x, &t)| log_gaussian(x, t, scale)).sum::<f64>()
+            };
+            Ok(log_sum_exp(&[component(1.0 - self.prob, self.scale_c1), component(self.prob, self.scale_c2)]))
+        })
     }
 }

@@ -2,22 +2,38 @@
 //!
 //! All draw `parameters` `[datasets, D]` and `observables`. Scales are standard deviations.
 
+mod bernoulli_glm;
+mod bernoulli_glm_raw;
 mod gaussian_linear;
 mod gaussian_linear_uniform;
 mod gaussian_mixture;
 mod inverse_kinematics;
+mod lotka_volterra;
 mod simple_likelihood;
+mod simple_likelihood_distractors;
+mod sir;
+mod subsample;
 mod two_moons;
 
+pub use bernoulli_glm::BernoulliGlm;
+pub use bernoulli_glm_raw::BernoulliGlmRaw;
 pub use gaussian_linear::GaussianLinear;
 pub use gaussian_linear_uniform::GaussianLinearUniform;
 pub use gaussian_mixture::GaussianMixture;
 pub use inverse_kinematics::InverseKinematics;
+pub use lotka_volterra::LotkaVolterra;
 pub use simple_likelihood::SimpleLikelihood;
+pub use simple_likelihood_distractors::SimpleLikelihoodDistractors;
+pub use sir::Sir;
+pub use subsample::Subsample;
 pub use two_moons::TwoMoons;
 
+pub(super) use bernoulli_glm::SmoothnessPrior;
+pub(super) use bernoulli_glm_raw::log_bernoulli;
+pub(super) use simple_likelihood::{BOX as SLCP_BOX, SlcpLikelihood};
+
 use rand::RngExt;
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use crate::codecs::{Array, Values};
 use crate::data::Record;
@@ -26,26 +42,36 @@ use crate::random::Stream;
 use crate::simulators::{Composition, Kind, Request, Simulator, Value, Variable, View};
 
 /// Key of the parameters.
-const PARAMETERS: &str = "parameters";
+pub(super) const PARAMETERS: &str = "parameters";
 /// Key of the observations.
-const OBSERVABLES: &str = "observables";
+pub(super) const OBSERVABLES: &str = "observables";
 
 /// A prior over a vector of parameters and a likelihood, the parts of which a benchmark consists.
-fn sample(
+pub(super) fn sample(
     name: &str,
     request: &Request,
     prior: impl Fn(&mut Stream) -> Vec<f64> + Send + Sync,
     likelihood: impl Fn(&mut Stream, &[f64]) -> Value + Send + Sync,
 ) -> Result<Record> {
+    sample_or_fail(name, request, prior, |rng, theta| Ok(likelihood(rng, theta)))
+}
+
+/// As [`sample`], with a likelihood that may fail, such as one that solves differential equations.
+pub(super) fn sample_or_fail(
+    name: &str,
+    request: &Request,
+    prior: impl Fn(&mut Stream) -> Vec<f64> + Send + Sync,
+    likelihood: impl Fn(&mut Stream, &[f64]) -> Result<Value> + Send + Sync,
+) -> Result<Record> {
     Composition::new()
         .name(name)
         .part("prior", move |rng, _| Ok([(PARAMETERS, prior(rng).into())]))
-        .part("likelihood", move |rng, given| Ok([(OBSERVABLES, likelihood(rng, given.vector(PARAMETERS)?))]))
+        .part("likelihood", move |rng, given| Ok([(OBSERVABLES, likelihood(rng, given.vector(PARAMETERS)?)?)]))
         .sample(request)
 }
 
 /// The variables of a benchmark with a box as its prior, if any, and vectors or sets as its observations.
-fn variables(bounds: Option<(f64, f64)>, observations: Kind) -> Vec<Variable> {
+pub(super) fn variables(bounds: Option<(f64, f64)>, observations: Kind) -> Vec<Variable> {
     let parameters = Variable::parameter(PARAMETERS);
     let parameters = match bounds {
         Some((lower, upper)) => parameters.lower(lower).upper(upper),
@@ -55,50 +81,97 @@ fn variables(bounds: Option<(f64, f64)>, observations: Kind) -> Vec<Variable> {
     vec![parameters, Variable::data(OBSERVABLES).kind(observations).axes(axes)]
 }
 
+/// The variables of a benchmark with positive parameters.
+pub(super) fn positive_variables(observations: Kind) -> Vec<Variable> {
+    let mut variables = variables(None, observations);
+    variables[0].lower = Some(0.0);
+    variables
+}
+
 /// A log-density for each data set's parameter vector of `dimension` numbers.
-fn log_densities(parameters: &Record, dimension: usize, density: impl Fn(&[f64]) -> f64) -> Result<Option<Vec<f64>>> {
-    View::each(parameters, |given| {
-        let theta = given.vector(PARAMETERS)?;
-        if theta.len() != dimension {
-            return Err(Error::shape(
-                PARAMETERS,
-                format!("holds {} numbers for each data set, expected are {dimension}", theta.len()),
-            ));
+pub(super) fn log_densities(
+    parameters: &Record,
+    dimension: usize,
+    density: impl Fn(&[f64]) -> f64,
+) -> Result<Option<Vec<f64>>> {
+    View::each(parameters, |given| Ok(density(numbers(given, PARAMETERS, dimension)?))).map(Some)
+}
+
+/// A log-density for each data set, of its `size` observations given its `dimension` parameters.
+pub(super) fn log_likelihoods(
+    record: &Record,
+    dimension: usize,
+    size: usize,
+    density: impl Fn(&[f64], &[f64]) -> Result<f64>,
+) -> Result<Option<Vec<f64>>> {
+    let each = |given: &View| density(numbers(given, PARAMETERS, dimension)?, numbers(given, OBSERVABLES, size)?);
+    View::each(record, each).map(Some)
+}
+
+/// The numbers of a name, which must be `count`.
+fn numbers<'a>(given: &'a View, name: &str, count: usize) -> Result<&'a [f64]> {
+    let values = given.vector(name)?;
+    match values.len() == count {
+        true => Ok(values),
+        false => {
+            Err(Error::shape(name, format!("holds {} numbers for each data set, expected are {count}", values.len())))
         }
-        Ok(density(theta))
-    })
-    .map(Some)
+    }
 }
 
 /// A standard normal number.
-fn normal(rng: &mut Stream) -> f64 {
+pub(super) fn normal(rng: &mut Stream) -> f64 {
     StandardNormal.sample(rng)
 }
 
 /// A number between two bounds.
-fn uniform(rng: &mut Stream, lower: f64, upper: f64) -> f64 {
+pub(super) fn uniform(rng: &mut Stream, lower: f64, upper: f64) -> f64 {
     lower + (upper - lower) * rng.random::<f64>()
 }
 
 /// Log-density of the uniform distribution on a box.
-fn log_uniform(theta: &[f64], lower: f64, upper: f64) -> f64 {
+pub(super) fn log_uniform(theta: &[f64], lower: f64, upper: f64) -> f64 {
     match theta.iter().all(|t| (lower..=upper).contains(t)) {
         true => -(theta.len() as f64) * (upper - lower).ln(),
         false => f64::NEG_INFINITY,
     }
 }
 
+/// Log-density of a normal number.
+pub(super) fn log_gaussian(x: f64, mean: f64, scale: f64) -> f64 {
+    let z = (x - mean) / scale;
+    -0.5 * z * z - scale.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
+}
+
 /// Log-density of independent normal numbers around zero.
-fn log_normal(theta: &[f64], scale: impl Fn(usize) -> f64) -> f64 {
-    let log = |(i, t): (usize, &f64)| {
-        let scale = scale(i);
-        -0.5 * (t / scale).powi(2) - scale.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
-    };
-    theta.iter().enumerate().map(log).sum()
+pub(super) fn log_normal(theta: &[f64], scale: impl Fn(usize) -> f64) -> f64 {
+    theta.iter().enumerate().map(|(i, &t)| log_gaussian(t, 0.0, scale(i))).sum()
+}
+
+/// Positive numbers whose logarithms are normal: a draw, and the log-density.
+pub(super) struct LogNormals<const D: usize> {
+    /// Mean of each logarithm.
+    pub location: [f64; D],
+    /// Standard deviation of each logarithm.
+    pub scale: [f64; D],
+}
+
+impl<const D: usize> LogNormals<D> {
+    pub(super) fn draw(&self, rng: &mut Stream) -> Vec<f64> {
+        (0..D).map(|i| libm::exp(self.location[i] + self.scale[i] * normal(rng))).collect()
+    }
+
+    pub(super) fn log_density(&self, theta: &[f64]) -> f64 {
+        if theta.iter().any(|t| t.is_nan() || *t <= 0.0) {
+            return f64::NEG_INFINITY;
+        }
+        let each = |(i, t): (usize, &f64)| log_gaussian(t.ln(), self.location[i], self.scale[i]) - t.ln();
+        theta.iter().enumerate().map(each).sum()
+    }
 }
 
 /// Rows of `width` numbers as a matrix, or one after the other.
-fn rows(values: Vec<f64>, width: usize, flatten: bool) -> Value {
+pub(super) fn rows(values: Vec<f64>, width: usize, flatten: bool) -> Value {
     match flatten {
         true => values.into(),
         false => Array::new([values.len() / width, width], Values::F64(values))

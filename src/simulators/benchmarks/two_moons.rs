@@ -45,14 +45,29 @@ impl Simulator for TwoMoons {
         sample(self.name(), request, prior, |rng, theta| {
             let angle = uniform(rng, -std::f64::consts::FRAC_PI_2, std::f64::consts::FRAC_PI_2);
             let radius = 0.1 + 0.01 * normal(rng);
-            let diagonal = std::f64::consts::FRAC_1_SQRT_2;
-            let x = radius * libm::cos(angle) + 0.25 - (theta[0] + theta[1]).abs() * diagonal;
-            let y = radius * libm::sin(angle) + (theta[1] - theta[0]) * diagonal;
-            [x, y].into()
+            let [x, y] = centre(theta);
+            [radius * libm::cos(angle) + x, radius * libm::sin(angle) + y].into()
         })
     }
 
     fn log_prior(&self, parameters: &Record) -> Result<Option<Vec<f64>>> {
         log_densities(parameters, 2, |theta| log_uniform(theta, self.lower_bound, self.upper_bound))
     }
+
+    fn log_likelihood(&self, record: &Record) -> Result<Option<Vec<f64>>> {
+        log_likelihoods(record, 2, 2, |theta, x| {
+            let [a, b] = centre(theta);
+            let (across, along) = (x[0] - a, x[1] - b);
+            let radius = libm::hypot(across, along);
+            // Polar coordinates; a negative radius, ten standard deviations away, mirrors the half circle.
+            let signed = if across >= 0.0 { radius } else { -radius };
+            Ok(log_gaussian(signed, 0.1, 0.01) - (std::f64::consts::PI * radius).ln())
+        })
+    }
+}
+
+/// The middle of the half circle.
+fn centre(theta: &[f64]) -> [f64; 2] {
+    let diagonal = std::f64::consts::FRAC_1_SQRT_2;
+    [0.25 - (theta[0] + theta[1]).abs() * diagonal, (theta[1] - theta[0]) * diagonal]
 }
