@@ -14,6 +14,7 @@ mod simple_likelihood_distractors;
 mod sir;
 mod subsample;
 mod two_moons;
+mod two_species;
 
 pub use bernoulli_glm::BernoulliGlm;
 pub use bernoulli_glm_raw::BernoulliGlmRaw;
