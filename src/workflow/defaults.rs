@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::networks::summary::{ConvolutionalNetwork, TimeSeriesNetwork};
 use crate::networks::{CouplingFlow, DeepSet, SummaryChoice};
 use crate::ops::Spline;
+use crate::optim::{Matrices, Optimizer};
 use crate::simulators::{Kind, LinearRegression, Simulator};
 
 /// Training steps that a fit on simulations that exist already aims at, and the limits of its epochs.
@@ -20,9 +21,11 @@ const OFFLINE_EPOCHS: (usize, usize) = (10, 100);
 /// With so many simulations that exist already, or more, batches have this size and steps this rate.
 const FEW: usize = 2_000;
 const BATCH: usize = 128;
-const RATE: f64 = 1e-3;
-/// Epochs without a smaller validation loss after which training ends.
-const PATIENCE: usize = 20;
+const RATE: f64 = 3e-3;
+/// Epochs without a smaller validation loss after which the rate falls, and how often it falls before training ends. These numbers
+/// were chosen by the density of fresh simulations on four problems with 10 000 simulations each.
+const PATIENCE: usize = 6;
+const REDUCTIONS: usize = 4;
 /// Bins of the splines.
 const SPLINE_BINS: usize = 8;
 
@@ -86,8 +89,8 @@ impl Defaults {
         self
     }
 
-    /// These choices for training on a number of simulations that exist already: larger batches, and an end when the
-    /// validation loss no longer falls.
+    /// These choices for training on a number of simulations that exist already: larger batches, Muon for the hidden layers,
+    /// smaller steps from the best weights on when the validation loss no longer falls, and finally an end.
     pub fn for_fixed_simulations(mut self, count: usize) -> Self {
         let batch_size = if count >= FEW { BATCH } else { Fit::default().batch_size };
         self.fit = Fit {
@@ -95,8 +98,14 @@ impl Defaults {
             batch_size,
             learning_rate: RATE,
             patience: Some(PATIENCE),
+            reductions: REDUCTIONS,
+            optimizer: Some(Optimizer { matrices: Matrices::Muon, ..Optimizer::for_fixed_data() }),
             ..self.fit
         };
+        self.notes.push(format!(
+            "batches of {batch_size}; when the validation loss stands still for {PATIENCE} epochs, training goes back to the best \
+             weights and on with a quarter of the learning rate, {REDUCTIONS} times"
+        ));
         self
     }
 

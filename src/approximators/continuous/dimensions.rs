@@ -76,7 +76,7 @@ impl Dimensions {
             }
         }
         if let Some(sets) = batch.summary_variables.get(self.summary_variables.len()) {
-            return Err(Error::key(&path(&sets.name), "was not there in training; leave it out"));
+            return Err(Error::key(path(&sets.name), "was not there in training; leave it out"));
         }
         Ok(())
     }

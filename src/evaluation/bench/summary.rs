@@ -41,10 +41,10 @@ fn cases(workload: &str) -> Vec<Case> {
     let deep_set = DeepSet { summary_dim: 64, ..DeepSet::default() };
     let all = [
         case("W3", "deepset", Box::new(deep_set), 100, 2, &[32, 1024]),
-        case("W4", "settransformer", Box::new(SetTransformer::default()), 100, 2, &[32, 256]),
+        case("W4", "settransformer", Box::<SetTransformer>::default(), 100, 2, &[32, 256]),
         case("W4", "settransformer-isab32-n1000", Box::new(points), 1000, 2, &[32]),
-        case("W5", "timeseriesnetwork", Box::new(TimeSeriesNetwork::default()), 100, 3, &[32, 256]),
-        case("W5", "timeseriestransformer", Box::new(TimeSeriesTransformer::default()), 100, 3, &[32, 256]),
+        case("W5", "timeseriesnetwork", Box::<TimeSeriesNetwork>::default(), 100, 3, &[32, 256]),
+        case("W5", "timeseriestransformer", Box::<TimeSeriesTransformer>::default(), 100, 3, &[32, 256]),
     ];
     all.into_iter().filter(|case| case.workload == workload).collect()
 }

@@ -99,8 +99,8 @@ impl SetTransformer {
         for index in 0..self.embed_dims.len() {
             let (scope, block) = stack.layer(builder, index);
             blocks.push(match self.num_inducing_points {
-                Some(points) => Block::Induced(InducedSetAttention::build(&scope, &block, points, width)?),
-                None => Block::Full(SetAttention::build(&scope, &block, width)?),
+                Some(points) => Block::Induced(InducedSetAttention::build(&scope, &block, points, width)?.into()),
+                None => Block::Full(SetAttention::build(&scope, &block, width)?.into()),
             });
             (width, num_heads) = (block.embed_dim, block.num_heads);
         }
@@ -135,8 +135,8 @@ impl SummaryNetwork for SetTransformer {
 
 #[derive(Debug, Clone)]
 enum Block {
-    Full(SetAttention),
-    Induced(InducedSetAttention),
+    Full(Box<SetAttention>),
+    Induced(Box<InducedSetAttention>),
 }
 
 /// A set transformer with weights.
