@@ -289,13 +289,22 @@ impl<'a, A: Trainable> Trainer<'a, A> {
 
     fn validation_loss(&mut self) -> Result<Option<f64>> {
         let Some(data) = &self.validation else { return Ok(None) };
-        let batch = Batch::from_record(
-            &lock(&self.adapter).forward(data, Strictness::Strict.with_key(self.key.fork("validation")))?,
-        )?;
+        let adapted = lock(&self.adapter).forward(data, Strictness::Strict.with_key(self.key.fork("validation")))?;
         self.swap_average();
-        let loss = self.approximator.loss(&batch);
+        let loss = self.loss_in_parts(&adapted);
         self.swap_average();
         loss.map(Some)
+    }
+
+    /// The mean loss of adapted data, as many at a time as in a training step, so that it takes no more memory.
+    fn loss_in_parts(&self, adapted: &Record) -> Result<f64> {
+        let rows = adapted.datasets()?.unwrap_or(0);
+        let mut total = 0.0;
+        for start in (0..rows).step_by(self.fit.batch_size) {
+            let part: Vec<usize> = (start..rows.min(start + self.fit.batch_size)).collect();
+            total += part.len() as f64 * self.approximator.loss(&Batch::from_record(&adapted.select(&part)?)?)?;
+        }
+        Ok(total / rows.max(1) as f64)
     }
 
     /// Exchanges the weights of the approximator with the averaged ones.
