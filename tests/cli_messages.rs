@@ -119,7 +119,7 @@ fn prepare(dir: &Path) {
     safetensors::write(dir.join("few.safetensors"), arrays().skip(1), &file.metadata).unwrap();
 
     write("sims.npz", simulations(40));
-    for folder in ["shards", "mismatched"] {
+    for folder in ["parts", "mismatched"] {
         std::fs::create_dir(dir.join(folder)).unwrap();
         write(&format!("{folder}/0.npz"), simulations(20));
     }
@@ -293,11 +293,11 @@ const CASES: &[Case] = &[
     ("train --data missing.npz --parameters a --data-variables x", FAILED, "cannot be opened"),
     ("train --data folder.npz --parameters a --data-variables x", FAILED, "holds no .npz and no .safetensors file"),
     ("train --data run --parameters a --data-variables x", FAILED, "the key 'a' is missing"),
-    ("train --data shards --parameters a --data-variables z", FAILED, "the key 'z' is missing"),
-    ("train --data shards", FAILED, "The keys of the data are: a, b, x"),
+    ("train --data parts --parameters a --data-variables z", FAILED, "the key 'z' is missing"),
+    ("train --data parts", FAILED, "The keys of the data are: a, b, x"),
     ("train --data mismatched --parameters a --data-variables x", FAILED, "1.npz: 'a' is"),
-    ("train --data shards --parameters a --data-variables x --budget 5", FAILED, "leave files out instead"),
-    ("train --data shards --parameters a --data-variables x --data-memory 0", USAGE, "1 or more"),
+    ("train --data parts --parameters a --data-variables x --budget 5", FAILED, "leave files out instead"),
+    ("train --data parts --parameters a --data-variables x --data-memory 0", USAGE, "1 or more"),
     ("train --data sims.npz --parameters a --data-variables x --growing", FAILED, "give a folder with --data"),
     ("train --data text.npz --parameters a --data-variables x", FAILED, "not a complete .npz archive"),
     ("train --data uneven.npz --parameters a --data-variables extra", FAILED, "extra: has 3 data sets, but 'a' has 40"),

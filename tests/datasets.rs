@@ -195,7 +195,8 @@ fn data_sets_at_the_front_of_a_folder_can_be_held_out() {
     let folder = folder_of(&record, &[6, 6, 8]);
     let shards = Shards::open(folder.path(), Some(&["beta", "N"])).unwrap();
     assert_eq!(shards.first(9).unwrap().column("beta").unwrap().array.shape(), [9, 2]);
-    assert_eq!(shards.first(9).unwrap().keys().collect::<Vec<_>>(), ["beta", "N"]);
+    let first = shards.first(9).unwrap();
+    assert!(first.len() == 2 && first.contains("N"), "other keys are not read");
     let dataset = DiskDataset::new(shards, 5, Key::new(1)).unwrap().skip(9).unwrap();
     assert_eq!(dataset.rows(), 11);
     let mut seen: Vec<f64> = (0..3).flat_map(|step| f64s(&dataset.batch(step).unwrap(), "beta")).collect();

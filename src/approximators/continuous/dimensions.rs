@@ -62,17 +62,16 @@ impl Dimensions {
             (Some(matrix), built) => return Err(wrong_width("inference_conditions", matrix.columns, built)),
         }
         for (name, built) in &self.summary_variables {
-            let key = path(name);
             let Some(sets) = batch.summary_variables.iter().find(|sets| sets.name == *name) else {
-                return missing(&key);
+                return missing(&path(name));
             };
             if sets.elements.columns != built.features {
-                return Err(wrong_width(&key, sets.elements.columns, built.features));
+                return Err(wrong_width(&path(name), sets.elements.columns, built.features));
             }
             // Only networks that need to know the size of images are built for one; they say so themselves.
             if sets.grid.is_some() != built.grid.is_some() {
                 let message = "are images here or in training, but not in both; give the same variables";
-                return Err(Error::shape(&key, message));
+                return Err(Error::shape(path(name), message));
             }
         }
         if let Some(sets) = batch.summary_variables.get(self.summary_variables.len()) {
