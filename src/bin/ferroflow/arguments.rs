@@ -156,27 +156,42 @@ pub struct Program {
     pub command: Option<String>,
     /// Where the parameters come from: a built-in simulator's prior, or a=normal(0,1) b[3]=uniform(0,2) with normal(mean,sd),
     /// uniform(lower,upper), lognormal(mean,sd), gamma(shape,scale), beta(a,b), exponential(rate)
-    #[arg(long, value_name = "NAME|EXPRESSION", num_args = 1.., requires = "command", conflicts_with = "parameters")]
+    #[arg(long, value_name = "NAME|EXPRESSION", num_args = 1.., conflicts_with = "parameters")]
     pub prior: Vec<String>,
     /// An .npz file with parameters, one row for each data set
-    #[arg(long, value_name = "FILE", requires = "command")]
+    #[arg(long, value_name = "FILE")]
     pub parameters: Option<PathBuf>,
     /// Data sets of one run of the program [default: 100]
-    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, requires = "command")]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
     pub batch: Option<usize>,
     /// Programs that run at once [default: all cores]
-    #[arg(long, value_name = "J", value_parser = threads, allow_negative_numbers = true, requires = "command")]
+    #[arg(long, value_name = "J", value_parser = threads, allow_negative_numbers = true)]
     pub jobs: Option<usize>,
     /// Seconds that one run may take; then the program and all that it started are killed [default: no limit]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true, requires = "command")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub time_limit: Option<f64>,
     /// How often a run that fails is repeated
-    #[arg(long, value_name = "K", default_value_t = 0, value_parser = retries, allow_negative_numbers = true,
-        requires = "command")]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = retries, allow_negative_numbers = true)]
     pub retries: usize,
     /// Keys that the program must write, separated by commas
-    #[arg(long, value_name = "KEYS", value_delimiter = ',', requires = "command")]
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub expect: Vec<String>,
+}
+
+impl Program {
+    /// The first option besides the program itself that was given. (What conflicts with a simulator cannot be required beside one.)
+    pub fn first_option(&self) -> Option<&'static str> {
+        let given = [
+            ("--prior", !self.prior.is_empty()),
+            ("--parameters", self.parameters.is_some()),
+            ("--batch", self.batch.is_some()),
+            ("--jobs", self.jobs.is_some()),
+            ("--time-limit", self.time_limit.is_some()),
+            ("--retries", self.retries > 0),
+            ("--expect", !self.expect.is_empty()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
 }
 
 const SIMULATE: &str = "\

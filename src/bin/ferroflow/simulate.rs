@@ -29,6 +29,9 @@ pub fn run(arguments: Simulate) -> Outcome {
         return print_list();
     }
     let Simulate { simulator, count, seed, threads, out, shard_size, program, .. } = arguments;
+    if let Some(option) = program.first_option().filter(|_| program.command.is_none()) {
+        return Err(usage(format!("{option} belongs to programs; give one with --command, or leave it out")));
+    }
     let out = out.ok_or_else(|| usage("--out: name a file or a folder"))?;
     let mut output = Output::default();
     let inputs: Vec<&Path> = program.parameters.iter().map(|path| path.as_path()).collect();
