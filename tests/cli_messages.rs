@@ -307,7 +307,11 @@ const CASES: &[Case] = &[
     ("train --data sims.npz --parameters a,x --data-variables x", FAILED, "two roles"),
     ("train --data sims.npz --parameters a,same --data-variables x", FAILED, "is 2 in all 40 data sets"),
     ("train --data sims.npz --parameters a --data-variables x --kind ring", USAGE, "possible values"),
-    ("train --data sims.npz --parameters a --data-variables x --kind series", FAILED, "no summary network for series"),
+    (
+        "train --data sims.npz --parameters a --data-variables x --kind image",
+        FAILED,
+        "or images [datasets, height, width, channels]",
+    ),
     ("train --data sims.npz --parameters a --data-variables x --lower a", USAGE, "such as sigma=0"),
     ("train --data sims.npz --parameters a --data-variables x --lower a=low", USAGE, "such as sigma=0"),
     ("train --data sims.npz --parameters a --data-variables x --lower b=0", FAILED, "is no parameter"),
