@@ -226,7 +226,7 @@ const CASES: &[Case] = &[
     ("simulate --list two-moons", USAGE, "cannot be used with"),
     ("simulate two-moons --count 3 --shard-size 0 --out c/", USAGE, "1 or more"),
     ("simulate two-moons --count 3 --out text.txt/", FAILED, "not a folder"),
-    ("simulate two-moons --count 3 --seed 2 --shard-size 2 --out campaign/", FAILED, "its seed is 1, asked for is 2"),
+    ("simulate two-moons --count 4 --seed 2 --shard-size 2 --out campaign/", FAILED, "its seed is 1, asked for is 2"),
     ("simulate slcp --count 4 --seed 1 --shard-size 2 --out campaign", FAILED, "its simulator is two-moons"),
     ("simulate two-moons --count 3 --out shards/", FAILED, "no campaign.toml"),
     // simulate: programs

@@ -33,7 +33,10 @@ pub fn npz_output(out: &Path, inputs: &[&Path]) -> Outcome {
 
 /// The output of a command that writes a folder.
 pub fn folder_output(out: &Path) -> Outcome {
+    // Without a separator at the end, behind which a file does not exist.
     let existing: Option<PathBuf> = out
+        .components()
+        .as_path()
         .ancestors()
         .map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p })
         .find(|path| path.exists())
