@@ -12,7 +12,7 @@ use crate::optim::Optimizer;
 use crate::workflow::fit::Fit;
 use crate::workflow::roles::Roles;
 
-/// A training as plain data. What is missing is chosen by [`Run::prepare`], whose [`Run::config`] has nothing missing.
+/// A training as plain data. What is missing is chosen by [`Run::prepare`](super::Run::prepare), whose [`config`](super::Run::config) has nothing missing.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
