@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ferroflow::autodiff::{Pooling, Var};
 use ferroflow::make_simulator;
 use ferroflow::math::Function;
-use ferroflow::networks::summary::{BuiltSummaryNetwork, SummaryInput, SummaryNetwork};
+use ferroflow::networks::summary::{BuiltSummaryNetwork, Elements, SummaryInput, SummaryNetwork};
 use ferroflow::nn::{Dense, Pass};
 use ferroflow::parameters::{Builder, Initialiser};
 use ferroflow::prelude::*;
@@ -28,10 +28,10 @@ impl SummaryNetwork for MeanNetwork {
         "mean-network"
     }
 
-    fn build(&self, builder: &Builder, features: usize) -> ferroflow::Result<Box<dyn BuiltSummaryNetwork>> {
+    fn build(&self, builder: &Builder, elements: Elements) -> ferroflow::Result<Box<dyn BuiltSummaryNetwork>> {
         let scope = builder.scope("dense");
         Ok(Box::new(BuiltMeanNetwork {
-            dense: Dense::build(&scope, features, self.width, Initialiser::GlorotUniform, true),
+            dense: Dense::build(&scope, elements.features, self.width, Initialiser::GlorotUniform, true),
         }))
     }
 }

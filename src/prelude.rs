@@ -7,7 +7,10 @@ pub use crate::data::{Column, Record};
 pub use crate::device::Device;
 pub use crate::error::{Error, Result};
 pub use crate::make_simulator;
-pub use crate::networks::{CouplingFlow, DeepSet};
+pub use crate::networks::{
+    ConvolutionalNetwork, CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesNetwork,
+    TimeSeriesTransformer,
+};
 pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};
 pub use crate::simulators::{Draw, LinearRegression, Simulator, View};

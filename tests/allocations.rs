@@ -54,7 +54,7 @@ fn batch(datasets: usize, sizes: std::ops::RangeInclusive<usize>, key: Key) -> B
         datasets,
         inference_variables: Some(matrix(datasets, 3)),
         inference_conditions: Some(matrix(datasets, 1)),
-        summary_variables: Some(Sets { elements: matrix(elements, 2), offsets }),
+        summary_variables: vec![Sets::new(matrix(elements, 2), offsets)],
         sample_weight: None,
     }
 }

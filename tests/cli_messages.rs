@@ -119,6 +119,13 @@ fn prepare(dir: &Path) {
     safetensors::write(dir.join("few.safetensors"), arrays().skip(1), &file.metadata).unwrap();
 
     write("sims.npz", simulations(40));
+    for folder in ["parts", "mismatched"] {
+        std::fs::create_dir(dir.join(folder)).unwrap();
+        write(&format!("{folder}/0.npz"), simulations(20));
+    }
+    let mut wide = simulations(20);
+    wide[0].1 = f64s(&[20, 2], 0.5);
+    write("mismatched/1.npz", wide);
     let mut flawed = simulations(40);
     flawed[2].1 = {
         let mut values = flawed[2].1.to_f64();
@@ -284,7 +291,14 @@ const CASES: &[Case] = &[
     ("train --config name.toml", FAILED, "the built-in simulators are"),
     // train on arrays
     ("train --data missing.npz --parameters a --data-variables x", FAILED, "cannot be opened"),
-    ("train --data folder.npz --parameters a --data-variables x", FAILED, "is a folder"),
+    ("train --data folder.npz --parameters a --data-variables x", FAILED, "holds no .npz and no .safetensors file"),
+    ("train --data run --parameters a --data-variables x", FAILED, "the key 'a' is missing"),
+    ("train --data parts --parameters a --data-variables z", FAILED, "the key 'z' is missing"),
+    ("train --data parts", FAILED, "The keys of the data are: a, b, x"),
+    ("train --data mismatched --parameters a --data-variables x", FAILED, "1.npz: 'a' is"),
+    ("train --data parts --parameters a --data-variables x --budget 5", FAILED, "leave files out instead"),
+    ("train --data parts --parameters a --data-variables x --data-memory 0", USAGE, "1 or more"),
+    ("train --data sims.npz --parameters a --data-variables x --growing", FAILED, "give a folder with --data"),
     ("train --data text.npz --parameters a --data-variables x", FAILED, "not a complete .npz archive"),
     ("train --data uneven.npz --parameters a --data-variables extra", FAILED, "extra: has 3 data sets, but 'a' has 40"),
     ("train --data sims.npz", FAILED, "The keys of the data are: a, b, x, same"),

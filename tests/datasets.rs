@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ferroflow::codecs::Array;
-use ferroflow::data::{Augmentations, Column, Dataset, OfflineDataset, OnlineDataset, Prefetch, Record};
+use ferroflow::data::{
+    Augmentations, Column, Dataset, DiskDataset, OfflineDataset, OnlineDataset, Prefetch, Record, Shards,
+};
 use ferroflow::random::Key;
 use ferroflow::simulators::{LinearRegression, Pool, Simulator};
 use ferroflow::{Error, Result};
@@ -136,4 +138,131 @@ fn dropping_ends_the_thread() {
     assert!(endless.next().is_some());
     drop(endless);
     assert_eq!(Arc::strong_count(&owned), 1, "the producer is gone when drop returns");
+}
+
+/// A record of rows with sets of different sizes, in files of the given sizes; the first half as `.npz`, the others as
+/// `.safetensors`.
+fn folder_of(record: &Record, sizes: &[usize]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut start = 0;
+    for (i, &size) in sizes.iter().enumerate() {
+        let part = record.select(&(start..start + size).collect::<Vec<_>>()).unwrap();
+        start += size;
+        let path = folder.path().join(format!("shard-{i:03}"));
+        match i < sizes.len() / 2 {
+            true => ferroflow::data::io::write_npz(path.with_extension("npz"), &part).unwrap(),
+            false => {
+                let arrays = ferroflow::data::io::record_to_arrays(&part).unwrap();
+                let named = arrays.iter().map(|(key, array)| (key.as_str(), array));
+                ferroflow::codecs::safetensors::write(path.with_extension("safetensors"), named, &Default::default())
+                    .unwrap();
+            }
+        }
+    }
+    folder
+}
+
+fn regressions(count: usize) -> Record {
+    LinearRegression::default().simulate(count, 11).unwrap()
+}
+
+#[test]
+fn a_folder_of_files_gives_the_batches_of_memory() {
+    let sizes = [7, 3, 12, 1, 9, 5];
+    let record = regressions(37);
+    let folder = folder_of(&record, &sizes);
+    std::fs::write(folder.path().join("notes.txt"), "no data").unwrap();
+    let shards = || Shards::open(folder.path(), None).unwrap();
+    let largest = shards().list().iter().map(|shard| shard.bytes).max().unwrap();
+    for window in [1, 2, 4, 100] {
+        let disk = || DiskDataset::new(shards(), 8, Key::new(5)).unwrap().memory(2 * window * largest);
+        let memory = OfflineDataset::new(record.clone(), 8, Key::new(5)).unwrap().windows(disk().order()).unwrap();
+        let dataset = disk();
+        assert_eq!(dataset.batches_per_epoch(), 5);
+        for step in 0..15 {
+            let (from_disk, from_memory) = (dataset.batch(step).unwrap(), memory.batch(step).unwrap());
+            for key in ["beta", "sigma", "N", "x", "y"] {
+                assert_eq!(f64s(&from_disk, key), f64s(&from_memory, key), "window {window}, step {step}, {key}");
+            }
+            assert_eq!(disk().batch(step).unwrap(), from_disk, "not a function of the step");
+        }
+    }
+}
+
+#[test]
+fn data_sets_at_the_front_of_a_folder_can_be_held_out() {
+    let record = regressions(20);
+    let folder = folder_of(&record, &[6, 6, 8]);
+    let shards = Shards::open(folder.path(), Some(&["beta", "N"])).unwrap();
+    assert_eq!(shards.first(9).unwrap().column("beta").unwrap().array.shape(), [9, 2]);
+    let first = shards.first(9).unwrap();
+    assert!(first.len() == 2 && first.contains("N"), "other keys are not read");
+    let dataset = DiskDataset::new(shards, 5, Key::new(1)).unwrap().skip(9).unwrap();
+    assert_eq!(dataset.rows(), 11);
+    let mut seen: Vec<f64> = (0..3).flat_map(|step| f64s(&dataset.batch(step).unwrap(), "beta")).collect();
+    let mut expected = f64s(&record, "beta")[18..].to_vec();
+    seen.sort_by(f64::total_cmp);
+    expected.sort_by(f64::total_cmp);
+    assert_eq!(seen, expected);
+    assert!(message(dataset.skip(20)).contains("leave at least one"));
+}
+
+#[test]
+fn a_folder_may_grow_while_it_is_trained_on() {
+    let record = regressions(30);
+    let folder = folder_of(&record, &[4, 6]);
+    let shards = Shards::open(folder.path(), None).unwrap();
+    let dataset = DiskDataset::new(shards, 8, Key::new(1)).unwrap().growing(4).unwrap();
+    assert_eq!(dataset.batches_per_epoch(), 4);
+    let known = |batch: Record| f64s(&batch, "beta");
+    let first: Vec<f64> = (0..4).flat_map(|step| known(dataset.batch(step).unwrap())).collect();
+    assert_eq!(first.len(), 64);
+    assert!(first.iter().all(|value| f64s(&record, "beta")[..20].contains(value)));
+    let late = record.select(&(10..30).collect::<Vec<_>>()).unwrap();
+    ferroflow::data::io::write_npz(folder.path().join("late.npz"), &late).unwrap();
+    assert!(known(dataset.batch(3).unwrap()).iter().all(|value| f64s(&record, "beta")[..20].contains(value)));
+    let second: Vec<f64> = (4..8).flat_map(|step| known(dataset.batch(step).unwrap())).collect();
+    assert!(second.iter().any(|value| f64s(&late, "beta").contains(value)));
+}
+
+#[test]
+fn files_that_do_not_fit_are_named() {
+    let record = regressions(12);
+    let broken = |spoil: &dyn Fn(&std::path::Path)| {
+        let folder = folder_of(&record, &[6, 6]);
+        spoil(folder.path());
+        message(Shards::open(folder.path(), Some(&["beta", "x"])))
+    };
+    let write = |path: std::path::PathBuf, record: &Record| ferroflow::data::io::write_npz(path, record).unwrap();
+    let lacking = |key: &str| {
+        let mut record = record.clone();
+        record.remove(key);
+        record
+    };
+    let text = broken(&|path| write(path.join("z.npz"), &lacking("x")));
+    assert!(text.contains("z.npz") && text.contains("'x' is missing"), "{text}");
+    let wide = record.clone().with("beta", Array::f64([12, 3], vec![0.0; 36]).unwrap());
+    let text = broken(&|path| write(path.join("z.npz"), &wide));
+    assert!(text.contains("'beta'") && text.contains("shard-000.npz"), "{text}");
+    let integers = record.clone().with("beta", Array::i64([12, 2], vec![0; 24]).unwrap());
+    let text = broken(&|path| write(path.join("z.npz"), &integers));
+    assert!(text.contains("I64"), "{text}");
+    let short = record.clone().with("beta", Array::f64([11, 2], vec![0.0; 22]).unwrap());
+    let text = broken(&|path| {
+        let arrays = [("beta", short.column("beta").unwrap().array.clone()), ("x", Array::vector(vec![0.0; 4]))];
+        ferroflow::codecs::npz::write(path.join("z.npz"), arrays.iter().map(|(k, a)| (*k, a))).unwrap();
+    });
+    assert!(text.contains("4 data sets"), "{text}");
+    let text = broken(&|path| std::fs::write(path.join("z.npz"), "no archive").unwrap());
+    assert!(text.contains("z.npz") && text.contains("archive"), "{text}");
+    let text = broken(&|path| std::fs::write(path.join("z.safetensors"), "short").unwrap());
+    assert!(text.contains("z.safetensors"), "{text}");
+    assert!(message(Shards::open(tempfile::tempdir().unwrap().path(), None)).contains("no .npz"));
+    assert!(message(Shards::open("/nowhere/at/all", None)).contains("cannot be read"));
+    let folder = folder_of(&record, &[6, 6]);
+    let shards = Shards::open(folder.path(), None).unwrap();
+    write(folder.path().join("shard-000.npz"), &record);
+    let dataset = DiskDataset::new(shards, 12, Key::new(1)).unwrap();
+    let text = message(dataset.batch(0));
+    assert!(text.contains("held 6 before"), "{text}");
 }

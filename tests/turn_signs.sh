@@ -29,6 +29,10 @@ binary | (Multiply, 0) => b, | (Multiply, 0) => -b,
 binary | (Divide, _) => -a / (b * b), | (Divide, _) => a / (b * b),
 columns | |(dx, dy)| *dx += dy | |(dx, dy)| *dx -= dy
 concatenate | 1 => dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy) | 1 => dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx -= dy)
+convolution/backward | *dx += from | *dx -= from
+convolution/backward | vector::derivative(self.isa, function, &self.sums[range.clone()], &self.dy[range], own, false); | vector::derivative(self.isa, function, &self.sums[range.clone()], &self.dy[range], own, false); own.iter_mut().for_each(|d| *d = -*d);
+convolution/backward | vector::add_to(self.isa, row, &mut dbias[..outputs]) | dbias.iter_mut().zip(row).for_each(|(sum, row)| *sum -= row)
+convolution/backward | self.patches.gather(tile.clone(), self.x, patch); | self.patches.gather(tile.clone(), self.x, patch); patch.iter_mut().for_each(|p| *p = -*p);
 coupling_affine | l.neg(l.mul(l.fma(y, dy, dlog_det), | (l.mul(l.fma(y, dy, dlog_det),
 coupling_affine | (dx, ds, l.neg(dx)) | (dx, ds, dx)
 coupling_affine | (l.mul(s, dy), ds, dy) | (l.mul(s, dy), ds, l.neg(dy))
@@ -37,9 +41,9 @@ coupling_spline/kernel | let dlog = l.neg(dlog_det); | let dlog = dlog_det;
 coupling_spline/kernel | let dcorner = l.neg(dxi_per_width); | let dcorner = dxi_per_width;
 coupling_spline/kernel | let dtotal_width = l.neg(l.div( | let dtotal_width = (l.div(
 gather_rows | |(dx, dy)| *dx += dy | |(dx, dy)| *dx -= dy
-group_norm | *level = (*level - dmean | *level = (*level + dmean
-group_norm | r * (g - levels[group] - scaled | r * (g - levels[group] + scaled
-group_norm | dy[i] * scaled() } else { dy[i] } | dy[i] * scaled() } else { -dy[i] }
+group_norm/kernels | *level = (*level - dmean | *level = (*level + dmean
+group_norm/kernels | r * (g - levels[group] - scaled | r * (g - levels[group] + scaled
+group_norm/kernels | dy[i] * scaled() } else { dy[i] } | dy[i] * scaled() } else { -dy[i] }
 inverse_matrix | (dlog_det * v(j, i) - through_inverse) | (dlog_det * v(j, i) + through_inverse)
 linear | vector::derivative(isa, f, &a[range.clone()], &dy[range], da, false); | vector::derivative(isa, f, &a[range.clone()], &dy[range], da, false); da.iter_mut().for_each(|d| *d = -*d);
 linear | |(d, a)| *d += a | |(d, a)| *d -= a
@@ -49,6 +53,20 @@ mlp/norm | l.mul(l.fnma(x, mean, d), r) | l.mul(l.fma(x, mean, d), r)
 mlp/norm | l.write(&mut products[part], product); | l.write(&mut products[part], l.neg(product));
 mlp/sums | *total += ((a + e) | *total -= ((a + e)
 permute_columns | *dx += dy; | *dx -= dy;
+recurrence/backward | |(total, sum)| *total += sum | |(total, sum)| *total -= sum
+recurrence/cells | l.mul(d, l.sub(before, g)) | l.mul(d, l.sub(g, before))
+recurrence/cells | let dg = l.mul(l.mul(d, l.sub(one, z)), | let dg = l.mul(l.mul(d, l.sub(z, one)),
+recurrence/cells | l.mul(l.mul(dg, u_g), r) | l.mul(l.mul(l.neg(dg), u_g), r)
+recurrence/cells | let du_g = l.mul(dg, r); | let du_g = l.neg(l.mul(dg, r));
+recurrence/cells | part.write(l, dh, 0, l.mul(d, z)); | part.write(l, dh, 0, l.neg(l.mul(d, z)));
+recurrence/cells | let dcell = l.fma(l.mul(d, o), | let dcell = l.fnma(l.mul(d, o),
+recurrence/cells | let di = l.mul(l.mul(dcell, g), | let di = l.mul(l.mul(l.neg(dcell), g),
+recurrence/cells | let df = l.mul(l.mul(dcell, | let df = l.mul(l.mul(l.neg(dcell),
+recurrence/cells | let dg = l.mul(l.mul(dcell, i), | let dg = l.mul(l.mul(l.neg(dcell), i),
+recurrence/cells | let d_o = l.mul(l.mul(d, t), | let d_o = l.mul(l.mul(l.neg(d), t),
+recurrence/cells | part.write(l, dc, 0, l.mul(dcell, f)); | part.write(l, dc, 0, l.neg(l.mul(dcell, f)));
+pooling | 0.25 * dy | -0.25 * dy
+pooling | { dy } else { 0.0 } | { -dy } else { 0.0 }
 reduce | *dx + factor * dy } else { factor * dy } | *dx + factor * dy } else { -factor * dy }
 repeat_rows | |(sum, dy)| *sum += dy | |(sum, dy)| *sum -= dy
 row_norm | - level - scaled(x) * along | - level + scaled(x) * along

@@ -19,13 +19,24 @@ impl Matrix {
     }
 }
 
-/// Sets or series of rows: data set `i` owns the rows `offsets[i] .. offsets[i + 1]`.
+/// Sets, series or images as rows: data set `i` owns the rows `offsets[i] .. offsets[i + 1]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sets {
+    /// Which input of a fusion network this is; empty if there is only one input.
+    pub name: String,
     /// The rows of all data sets.
     pub elements: Matrix,
     /// Where each data set starts; one more number than data sets.
     pub offsets: Vec<u32>,
+    /// Height and width of every data set, if the rows are the pixels of images.
+    pub grid: Option<[usize; 2]>,
+}
+
+impl Sets {
+    /// Sets or series that are the only input.
+    pub fn new(elements: Matrix, offsets: Vec<u32>) -> Self {
+        Sets { elements, offsets, ..Sets::default() }
+    }
 }
 
 /// The canonical variables of a batch.
@@ -37,8 +48,8 @@ pub struct Batch {
     pub inference_variables: Option<Matrix>,
     /// What the inference network is given directly, `[datasets, C]`.
     pub inference_conditions: Option<Matrix>,
-    /// What the summary network reads.
-    pub summary_variables: Option<Sets>,
+    /// What the summary network reads: nothing, one input, or several in alphabetical order of their names.
+    pub summary_variables: Vec<Sets>,
     /// Weight of each data set in the loss, `[datasets]`.
     pub sample_weight: Option<Vec<f64>>,
 }
@@ -68,10 +79,9 @@ impl Batch {
                 *slot = Some(matrix);
             }
         }
-        if let Some(column) = column(record, "summary_variables")? {
-            let sets = sets("summary_variables", column)?;
+        batch.summary_variables = summary_variables(record)?;
+        for sets in &batch.summary_variables {
             count("summary_variables", sets.offsets.len() - 1)?;
-            batch.summary_variables = Some(sets);
         }
         if let Some(column) = column(record, "sample_weight")? {
             let weights = matrix("sample_weight", column)?;
@@ -94,9 +104,32 @@ fn column<'a>(record: &'a Record, key: &str) -> Result<Option<&'a Column>> {
         None => Ok(None),
         Some((_, Entry::Column(column))) => Ok(Some(column)),
         Some((_, Entry::Group(_))) => {
-            Err(Error::key(key, "is a group of columns; concatenate it to one column, or use a fusion network"))
+            Err(Error::key(key, "is a group of columns, but a single one is expected; concatenate it in the adapter"))
         }
     }
+}
+
+/// The column `summary_variables`, or the columns of a group of this name.
+fn summary_variables(record: &Record) -> Result<Vec<Sets>> {
+    let key = "summary_variables";
+    let mut inputs = match record.iter().find(|(k, _)| *k == key) {
+        None => Vec::new(),
+        Some((_, Entry::Column(column))) => vec![sets(key, column)?],
+        Some((_, Entry::Group(group))) => {
+            let mut inputs = Vec::new();
+            for (name, entry) in group.iter() {
+                let path = format!("{key}/{name}");
+                let Entry::Column(column) = entry else {
+                    return Err(Error::key(&path, "is a group within a group; ungroup it in the adapter"));
+                };
+                let sets = if is_vector(column) { vectors(&path, column)? } else { sets(&path, column)? };
+                inputs.push(Sets { name: name.to_string(), ..sets });
+            }
+            inputs
+        }
+    };
+    inputs.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(inputs)
 }
 
 fn matrix(key: &str, column: &Column) -> Result<Matrix> {
@@ -119,21 +152,36 @@ fn matrix(key: &str, column: &Column) -> Result<Matrix> {
     Ok(matrix)
 }
 
+fn is_vector(column: &Column) -> bool {
+    !column.shared && column.offsets.is_none() && matches!(column.array.shape().len(), 1 | 2)
+}
+
+/// Data sets of one element each.
+fn vectors(key: &str, column: &Column) -> Result<Sets> {
+    let elements = matrix(key, column)?;
+    let offsets = (0..=elements.rows() as u32).collect();
+    Ok(Sets::new(elements, offsets))
+}
+
 fn sets(key: &str, column: &Column) -> Result<Sets> {
     let shape = column.array.shape();
     let values = column.array.to_f64();
+    let regular = |datasets: usize, size: usize| (0..=datasets).map(|i| (i * size) as u32).collect();
     let sets = match (&column.offsets, shape) {
-        (Some(offsets), [_, rest @ ..]) if rest.len() <= 1 => Sets {
-            elements: Matrix { columns: rest.first().copied().unwrap_or(1), values },
-            offsets: offsets.iter().map(|&o| o as u32).collect(),
-        },
-        (None, &[datasets, size, features]) if !column.shared => Sets {
-            elements: Matrix { columns: features, values },
-            offsets: (0..=datasets).map(|i| (i * size) as u32).collect(),
+        (Some(offsets), [_, rest @ ..]) if rest.len() <= 1 => Sets::new(
+            Matrix { columns: rest.first().copied().unwrap_or(1), values },
+            offsets.iter().map(|&o| o as u32).collect(),
+        ),
+        (None, &[datasets, size, features]) if !column.shared => {
+            Sets::new(Matrix { columns: features, values }, regular(datasets, size))
+        }
+        (None, &[datasets, height, width, channels]) if !column.shared => Sets {
+            grid: Some([height, width]),
+            ..Sets::new(Matrix { columns: channels, values }, regular(datasets, height * width))
         },
         _ => {
             let message = format!(
-                "a column of shape {shape:?}; expected sets or series [datasets, elements, features], or ragged ones [elements, features]; use as_set in the adapter"
+                "a column of shape {shape:?}; expected sets or series [datasets, elements, features], ragged ones [elements, features], or images [datasets, height, width, channels]; use as_set in the adapter"
             );
             return Err(Error::shape(key, message));
         }

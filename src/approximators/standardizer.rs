@@ -35,14 +35,6 @@ impl Variable {
             Variable::InferenceConditions => "inference_conditions",
         }
     }
-
-    pub(super) fn of(self, batch: &Batch) -> Option<&Matrix> {
-        match self {
-            Variable::InferenceVariables => batch.inference_variables.as_ref(),
-            Variable::SummaryVariables => batch.summary_variables.as_ref().map(|sets| &sets.elements),
-            Variable::InferenceConditions => batch.inference_conditions.as_ref(),
-        }
-    }
 }
 
 /// Running moments of one variable, per feature.
@@ -123,35 +115,57 @@ impl Moments {
 }
 
 /// Running standardisation of the chosen variables; the others pass unchanged.
+///
+/// The inputs of a fusion network have moments of their own, by name; everything else has an empty name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Standardizer {
     moments: IndexMap<Variable, Moments>,
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    inputs: IndexMap<String, Moments>,
 }
 
 impl Standardizer {
     /// Standardises the given variables.
     pub fn new(variables: &[Variable]) -> Self {
-        Standardizer { moments: variables.iter().map(|&v| (v, Moments::default())).collect() }
+        let moments = variables.iter().map(|&v| (v, Moments::default())).collect();
+        Standardizer { moments, inputs: IndexMap::new() }
     }
 
     /// Adds a training batch to the moments.
     pub fn update(&mut self, batch: &Batch) -> Result<()> {
-        for (variable, moments) in &mut self.moments {
-            if let Some(rows) = variable.of(batch) {
+        let single = [
+            (Variable::InferenceVariables, &batch.inference_variables),
+            (Variable::InferenceConditions, &batch.inference_conditions),
+        ];
+        for (variable, rows) in single {
+            if let (Some(moments), Some(rows)) = (self.moments_mut(variable, ""), rows) {
                 moments.update(rows)?;
+            }
+        }
+        for sets in &batch.summary_variables {
+            if let Some(moments) = self.moments_mut(Variable::SummaryVariables, &sets.name) {
+                moments.update(&sets.elements)?;
             }
         }
         Ok(())
     }
 
     /// The moments of a variable, if it is standardised.
-    pub fn moments(&self, variable: Variable) -> Option<&Moments> {
-        self.moments.get(&variable)
+    pub fn moments(&self, variable: Variable, name: &str) -> Option<&Moments> {
+        let moments = self.moments.get(&variable)?;
+        if name.is_empty() { Some(moments) } else { self.inputs.get(name) }
     }
 
     /// The moments of a variable, to be replaced by given ones.
-    pub fn moments_mut(&mut self, variable: Variable) -> Option<&mut Moments> {
-        self.moments.get_mut(&variable)
+    pub fn moments_mut(&mut self, variable: Variable, name: &str) -> Option<&mut Moments> {
+        let moments = self.moments.get_mut(&variable)?;
+        if name.is_empty() {
+            return Some(moments);
+        }
+        if !self.inputs.contains_key(name) {
+            self.inputs.insert(name.to_string(), Moments::default());
+        }
+        self.inputs.get_mut(name)
     }
 
     /// The variables that are standardised.
@@ -160,8 +174,8 @@ impl Standardizer {
     }
 
     /// A variable in network space, in 32 bits; `out` is cleared first.
-    pub fn forward(&self, variable: Variable, rows: &Matrix, out: &mut Vec<f32>) -> Result<()> {
-        match self.moments.get(&variable) {
+    pub fn forward(&self, variable: Variable, name: &str, rows: &Matrix, out: &mut Vec<f32>) -> Result<()> {
+        match self.moments(variable, name) {
             Some(moments) => moments.forward(rows, out),
             None => {
                 out.clear();

@@ -1,6 +1,8 @@
 //! Variables: what formulas are written with.
 
 mod flows;
+mod grids;
+mod series;
 mod sets;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};

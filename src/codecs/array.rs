@@ -63,6 +63,27 @@ pub struct Array {
     values: Values,
 }
 
+/// What is known of an array without its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// Type of the values.
+    pub dtype: Dtype,
+    /// Length of each axis.
+    pub shape: Vec<usize>,
+}
+
+impl Form {
+    /// Bytes that the values take in memory.
+    pub fn bytes(&self) -> usize {
+        let each = match self.dtype {
+            Dtype::F64 | Dtype::I64 => 8,
+            Dtype::F32 => 4,
+            Dtype::Bool => 1,
+        };
+        self.shape.iter().fold(each, |bytes, &axis| bytes.saturating_mul(axis))
+    }
+}
+
 impl Array {
     /// An array of a shape; the number of values must equal the product of the axes.
     pub fn new(shape: impl Into<Vec<usize>>, values: Values) -> Result<Self> {

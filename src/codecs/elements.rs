@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::Values;
+use super::{Dtype, Values};
 
 /// A number format of a file. Integers widen to 64 bits, short floats to 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,16 @@ impl Element {
             Element::F32 | Element::I32 | Element::U32 => 4,
             Element::F16 | Element::Bf16 | Element::I16 | Element::U16 => 2,
             Element::I8 | Element::U8 | Element::Bool => 1,
+        }
+    }
+
+    /// The type that the values have once they are read.
+    pub(super) fn dtype(self) -> Dtype {
+        match self {
+            Element::F64 => Dtype::F64,
+            Element::F32 | Element::F16 | Element::Bf16 => Dtype::F32,
+            Element::Bool => Dtype::Bool,
+            _ => Dtype::I64,
         }
     }
 

@@ -13,5 +13,5 @@ pub mod safetensors;
 #[cfg(test)]
 mod tests;
 
-pub use array::{Array, Dtype, Values};
+pub use array::{Array, Dtype, Form, Values};
 pub use atomic::atomic_write;

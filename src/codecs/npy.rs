@@ -8,7 +8,7 @@
 use std::io::{Read, Write};
 
 use super::elements::{Element, Endian, write_little_endian};
-use super::{Array, Values};
+use super::{Array, Form, Values};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Longest header that is read. An array of numbers needs about a hundred bytes.
@@ -38,6 +38,13 @@ pub(super) fn read(mut reader: impl Read) -> Result<Array, String> {
     drop(bytes);
     let values = if header.fortran_order { row_major(&values, &header.shape) } else { values };
     Array::new(header.shape, values).map_err(|error| error.to_string())
+}
+
+/// The shape of an array and the bytes that its values take in memory, from its header alone.
+pub(super) fn read_form(mut reader: impl Read) -> Result<Form, String> {
+    let header = read_header(&mut reader)?;
+    header.element.bytes_of(&header.shape)?;
+    Ok(Form { dtype: header.element.dtype(), shape: header.shape })
 }
 
 /// Writes one array, byte for byte as NumPy does.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::{Array, atomic_write, npy};
+use super::{Array, Form, atomic_write, npy};
 use crate::error::{Error, Result};
 
 /// Reads all arrays of a file, in the file's order.
@@ -23,6 +23,18 @@ pub fn read(path: impl AsRef<Path>) -> Result<IndexMap<String, Array>> {
     let file = std::fs::File::open(path)
         .map_err(|error| Error::file(path, format!("the file cannot be opened ({error}); check the path")))?;
     read_archive(BufReader::new(file)).map_err(|message| Error::file(path, message))
+}
+
+/// Types and shapes of all arrays of a file, in the file's order. Only the headers are read.
+///
+/// # Errors
+///
+/// As for [`read()`].
+pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
+    let path = path.as_ref();
+    let file = std::fs::File::open(path)
+        .map_err(|error| Error::file(path, format!("the file cannot be opened ({error}); check the path")))?;
+    each_entry(BufReader::new(file), |entry| npy::read_form(entry)).map_err(|message| Error::file(path, message))
 }
 
 /// Reads all arrays of an archive that lies in memory; otherwise as [`read()`].
@@ -59,6 +71,14 @@ fn distinct<'a>(arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Resul
 }
 
 fn read_archive(reader: impl Read + Seek) -> std::result::Result<IndexMap<String, Array>, String> {
+    each_entry(reader, |entry| npy::read(entry))
+}
+
+/// What `read` makes of each array of an archive.
+fn each_entry<T>(
+    reader: impl Read + Seek,
+    read: impl Fn(&mut dyn Read) -> std::result::Result<T, String>,
+) -> std::result::Result<IndexMap<String, T>, String> {
     let mut archive = zip::ZipArchive::new(reader).map_err(|error| {
         format!("this is not a complete .npz archive ({error}); write it with numpy.savez or ferroflow simulate")
     })?;
@@ -67,7 +87,7 @@ fn read_archive(reader: impl Read + Seek) -> std::result::Result<IndexMap<String
     }
     let mut arrays = IndexMap::new();
     for index in 0..archive.len() {
-        let entry = archive
+        let mut entry = archive
             .by_index(index)
             .map_err(|error| format!("entry {index} cannot be read ({error}); the file is damaged, write it again"))?;
         let file_name = String::from_utf8(entry.name_raw().to_vec())
@@ -75,7 +95,7 @@ fn read_archive(reader: impl Read + Seek) -> std::result::Result<IndexMap<String
         let Some(name) = file_name.strip_suffix(".npy") else {
             return Err(format!("the entry '{file_name}' is no array; write the file with numpy.savez"));
         };
-        let array = npy::read(entry).map_err(|message| format!("array '{name}': {message}"))?;
+        let array = read(&mut entry).map_err(|message| format!("array '{name}': {message}"))?;
         arrays.insert(name.to_owned(), array);
     }
     Ok(arrays)

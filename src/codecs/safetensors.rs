@@ -6,15 +6,16 @@
 //! are read.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
+use ::safetensors::tensor::Metadata;
 use ::safetensors::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use indexmap::{IndexMap, IndexSet};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::elements::{Element, Endian, write_little_endian};
-use super::{Array, Values, atomic_write};
+use super::{Array, Form, Values, atomic_write};
 use crate::error::{Error, Result};
 
 /// The content of a file.
@@ -37,6 +38,55 @@ pub fn read(path: impl AsRef<Path>) -> Result<SafeFile> {
         .map_err(|error| Error::file(path, format!("the file cannot be read ({error}); check the path")))?;
     parse(&bytes).map_err(|message| Error::file(path, message))
 }
+
+/// Types and shapes of all arrays of a file, in the order in which they lie in it. Only the header is read.
+///
+/// # Errors
+///
+/// As for [`read()`].
+pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
+    let path = path.as_ref();
+    let fault = |message: String| Error::file(path, message);
+    let (header, rest) =
+        read_header(path).map_err(|error| fault(format!("the header cannot be read ({error}); check the file")))?;
+    check_names(&header).map_err(fault)?;
+    let damaged = |error: String| fault(format!("the header cannot be understood ({error}); the file is damaged"));
+    let parsed: Metadata = serde_json::from_slice(&header).map_err(|error| damaged(error.to_string()))?;
+    let mut entries: Vec<(String, _)> = parsed.tensors().into_iter().collect();
+    let end = entries.iter().map(|(_, info)| info.data_offsets.1).max().unwrap_or(0);
+    if end as u64 != rest {
+        return Err(fault(explain(&SafeTensorError::MetadataIncompleteBuffer)));
+    }
+    entries.sort_by(|(a_name, a), (b_name, b)| a.data_offsets.cmp(&b.data_offsets).then_with(|| a_name.cmp(b_name)));
+    let form = |(name, info): (String, &::safetensors::tensor::TensorInfo)| {
+        let element = element(info.dtype).ok_or_else(|| {
+            fault(format!(
+                "array '{name}': elements of type {:?} are not read; write floats, integers or booleans",
+                info.dtype
+            ))
+        })?;
+        Ok((name, Form { dtype: element.dtype(), shape: info.shape.clone() }))
+    };
+    entries.into_iter().map(form).collect()
+}
+
+/// The header, and how many bytes follow.
+fn read_header(path: &Path) -> std::io::Result<(Vec<u8>, u64)> {
+    let mut file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length).min(LONGEST_HEADER);
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header)?;
+    match size.checked_sub(8 + length) {
+        Some(rest) => Ok((header, rest)),
+        None => Err(std::io::Error::other("the header is longer than the file: it is cut off or no safetensors file")),
+    }
+}
+
+/// Longest header that the format allows.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Reads what lies in memory; otherwise as [`read()`].
 pub fn from_bytes(bytes: &[u8]) -> Result<SafeFile> {

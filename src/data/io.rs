@@ -15,9 +15,9 @@ use crate::data::{Column, Entry, Record};
 use crate::error::{Error, Result};
 
 /// Ending of the key that holds where each data set of a ragged key starts.
-const OFFSETS: &str = ".offsets";
+pub(super) const OFFSETS: &str = ".offsets";
 /// Ending of the key that says which elements of a padded key are real.
-const MASK: &str = "_mask";
+pub(super) const MASK: &str = "_mask";
 
 /// The record in a file. `axes` as in [`record_from_arrays`].
 pub fn read_npz(path: impl AsRef<Path>, axes: &[(&str, usize)]) -> Result<Record> {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rand::seq::SliceRandom;
 
 use crate::data::Record;
+use crate::data::WindowShuffle;
 use crate::data::dataset::{Augmentations, Dataset, check_positive, rows_of};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::random::Key;
 
 /// A record cut into batches, in another order for each epoch; the last batch of an epoch may be short.
@@ -17,9 +18,16 @@ pub struct OfflineDataset {
     rows: usize,
     batch_size: usize,
     key: Key,
-    shuffle: bool,
+    shuffle: Order,
     augmentations: Augmentations,
     order: Mutex<Option<(u64, Arc<[usize]>)>>,
+}
+
+/// How the rows of an epoch are ordered.
+enum Order {
+    AsGiven,
+    Shuffled,
+    Windows(WindowShuffle),
 }
 
 impl OfflineDataset {
@@ -28,13 +36,32 @@ impl OfflineDataset {
         check_positive("batch_size", batch_size)?;
         let rows = rows_of(&data)?;
         let augmentations = Augmentations::new();
-        Ok(OfflineDataset { data, rows, batch_size, key, shuffle: true, augmentations, order: Mutex::new(None) })
+        Ok(OfflineDataset {
+            data,
+            rows,
+            batch_size,
+            key,
+            shuffle: Order::Shuffled,
+            augmentations,
+            order: Mutex::new(None),
+        })
     }
 
     /// Sets whether the order differs between epochs (the default) or is always that of the record.
     pub fn shuffle(mut self, shuffle: bool) -> Self {
-        self.shuffle = shuffle;
+        self.shuffle = if shuffle { Order::Shuffled } else { Order::AsGiven };
         self
+    }
+
+    /// Visits the rows in the order in which a [`DiskDataset`](crate::data::DiskDataset) visits the rows of its files, the first
+    /// file's first: for the same batches without the files.
+    pub fn windows(mut self, order: WindowShuffle) -> Result<Self> {
+        if order.rows() != self.rows {
+            let message = format!("an order of {} rows was given for {} data sets", order.rows(), self.rows);
+            return Err(Error::argument("order", message));
+        }
+        self.shuffle = Order::Windows(order);
+        Ok(self)
     }
 
     /// Sets the changes to each batch.
@@ -58,11 +85,13 @@ impl OfflineDataset {
         // A poisoned lock still holds a complete order: it is replaced as a whole.
         let mut latest = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
-            Some((of, order)) if *of == epoch || !self.shuffle => order.clone(),
+            Some((of, order)) if *of == epoch || matches!(self.shuffle, Order::AsGiven) => order.clone(),
             _ => {
                 let mut order: Vec<usize> = (0..self.rows).collect();
-                if self.shuffle {
-                    order.shuffle(&mut self.key.fork("shuffle").at(epoch).stream());
+                match &self.shuffle {
+                    Order::AsGiven => {}
+                    Order::Shuffled => order.shuffle(&mut self.key.fork("shuffle").at(epoch).stream()),
+                    Order::Windows(windows) => order = windows.rows_in_order(self.key, epoch),
                 }
                 let order: Arc<[usize]> = order.into();
                 *latest = Some((epoch, order.clone()));

@@ -165,7 +165,7 @@ impl ModelFile {
     /// The approximator with its weights on a device.
     pub fn approximator(&self, path: &Path, device: &Device) -> Result<BuiltContinuousApproximator> {
         let Header { approximator, dimensions, standardizer, .. } = &self.header;
-        let mut built = approximator.build(*dimensions, device, Key::new(self.header.training.seed))?;
+        let mut built = approximator.build(dimensions.clone(), device, Key::new(self.header.training.seed))?;
         load_weights(&mut built, &self.weights).map_err(|e| {
             Error::file(
                 path,

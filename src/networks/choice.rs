@@ -5,8 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::inference::{BuiltInferenceNetwork, CouplingFlow, InferenceNetwork};
-use super::summary::{BuiltSummaryNetwork, DeepSet, SummaryNetwork};
+use super::summary::{
+    BuiltSummaryNetwork, ConvolutionalNetwork, DeepSet, Elements, FusionNetwork, FusionTransformer, SetTransformer,
+    SummaryNetwork, TimeSeriesNetwork, TimeSeriesTransformer,
+};
 use crate::error::{Error, Result, nearest};
+use crate::nn::Mlp;
 use crate::parameters::Builder;
 use crate::random::Key;
 
@@ -26,8 +30,22 @@ pub enum InferenceChoice {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SummaryChoice {
+    /// A convolutional network of images.
+    ConvolutionalNetwork(ConvolutionalNetwork),
     /// A deep set.
     DeepSet(DeepSet),
+    /// A network of its own for each of several inputs.
+    FusionNetwork(FusionNetwork),
+    /// A fusion transformer of series.
+    FusionTransformer(FusionTransformer),
+    /// A perceptron of vectors.
+    Mlp(Mlp),
+    /// A set transformer.
+    SetTransformer(SetTransformer),
+    /// Convolution and recurrence over series.
+    TimeSeriesNetwork(TimeSeriesNetwork),
+    /// A transformer of series.
+    TimeSeriesTransformer(TimeSeriesTransformer),
     /// A network of the user's own; see [`InferenceChoice::Custom`].
     #[serde(skip)]
     Custom(Arc<dyn SummaryNetwork>),
@@ -58,6 +76,14 @@ impl InferenceChoice {
         self.network().build(builder, dimension, condition, key)
     }
 
+    /// Sets the probability of dropout everywhere; networks of the user's own stay as they are.
+    pub fn set_dropout(&mut self, probability: f64) {
+        match self {
+            InferenceChoice::CouplingFlow(network) => network.subnet.dropout = probability,
+            InferenceChoice::Custom(_) => {}
+        }
+    }
+
     fn network(&self) -> &dyn InferenceNetwork {
         match self {
             InferenceChoice::CouplingFlow(network) => network,
@@ -68,7 +94,14 @@ impl InferenceChoice {
 
 impl SummaryChoice {
     /// The names that files and the command line take.
-    pub const NAMES: &[&str] = &["deep-set"];
+    pub const NAMES: &[&str] = &[
+        "convolutional-network",
+        "deep-set",
+        "fusion-transformer",
+        "set-transformer",
+        "time-series-network",
+        "time-series-transformer",
+    ];
 
     /// The network of a name with its default configuration; the error for an unknown name lists the names there are.
     pub fn named(name: &str) -> Result<Self> {
@@ -80,14 +113,39 @@ impl SummaryChoice {
         self.network().name()
     }
 
-    /// Gives the network weights for elements with `features` features.
-    pub fn build(&self, builder: &Builder, features: usize) -> Result<Box<dyn BuiltSummaryNetwork>> {
-        self.network().build(builder, features)
+    /// Gives the network weights for inputs by their names in alphabetical order; most networks read one.
+    pub fn build(&self, builder: &Builder, inputs: &[(String, Elements)]) -> Result<Box<dyn BuiltSummaryNetwork>> {
+        self.network().build_all(builder, inputs)
+    }
+
+    /// Sets the probability of dropout everywhere; networks of the user's own stay as they are.
+    pub fn set_dropout(&mut self, probability: f64) {
+        match self {
+            SummaryChoice::ConvolutionalNetwork(network) => network.dropout = probability,
+            SummaryChoice::DeepSet(network) => network.dropout = probability,
+            SummaryChoice::FusionNetwork(network) => {
+                network.backbones.values_mut().for_each(|backbone| backbone.set_dropout(probability));
+                network.head.iter_mut().for_each(|head| head.dropout = probability);
+            }
+            SummaryChoice::FusionTransformer(network) => network.dropout = probability,
+            SummaryChoice::Mlp(network) => network.dropout = probability,
+            SummaryChoice::SetTransformer(network) => network.dropout = probability,
+            SummaryChoice::TimeSeriesNetwork(network) => network.dropout = probability,
+            SummaryChoice::TimeSeriesTransformer(network) => network.dropout = probability,
+            SummaryChoice::Custom(_) => {}
+        }
     }
 
     fn network(&self) -> &dyn SummaryNetwork {
         match self {
+            SummaryChoice::ConvolutionalNetwork(network) => network,
             SummaryChoice::DeepSet(network) => network,
+            SummaryChoice::FusionNetwork(network) => network,
+            SummaryChoice::FusionTransformer(network) => network,
+            SummaryChoice::Mlp(network) => network,
+            SummaryChoice::SetTransformer(network) => network,
+            SummaryChoice::TimeSeriesNetwork(network) => network,
+            SummaryChoice::TimeSeriesTransformer(network) => network,
             SummaryChoice::Custom(network) => &**network,
         }
     }
@@ -120,9 +178,51 @@ impl From<Arc<dyn InferenceNetwork>> for InferenceChoice {
     }
 }
 
+impl From<ConvolutionalNetwork> for SummaryChoice {
+    fn from(network: ConvolutionalNetwork) -> Self {
+        SummaryChoice::ConvolutionalNetwork(network)
+    }
+}
+
+impl From<TimeSeriesNetwork> for SummaryChoice {
+    fn from(network: TimeSeriesNetwork) -> Self {
+        SummaryChoice::TimeSeriesNetwork(network)
+    }
+}
+
 impl From<DeepSet> for SummaryChoice {
     fn from(network: DeepSet) -> Self {
         SummaryChoice::DeepSet(network)
+    }
+}
+
+impl From<FusionNetwork> for SummaryChoice {
+    fn from(network: FusionNetwork) -> Self {
+        SummaryChoice::FusionNetwork(network)
+    }
+}
+
+impl From<FusionTransformer> for SummaryChoice {
+    fn from(network: FusionTransformer) -> Self {
+        SummaryChoice::FusionTransformer(network)
+    }
+}
+
+impl From<Mlp> for SummaryChoice {
+    fn from(network: Mlp) -> Self {
+        SummaryChoice::Mlp(network)
+    }
+}
+
+impl From<SetTransformer> for SummaryChoice {
+    fn from(network: SetTransformer) -> Self {
+        SummaryChoice::SetTransformer(network)
+    }
+}
+
+impl From<TimeSeriesTransformer> for SummaryChoice {
+    fn from(network: TimeSeriesTransformer) -> Self {
+        SummaryChoice::TimeSeriesTransformer(network)
     }
 }
 

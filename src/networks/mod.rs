@@ -6,4 +6,7 @@ pub mod summary;
 
 pub use choice::{InferenceChoice, SummaryChoice};
 pub use inference::CouplingFlow;
-pub use summary::DeepSet;
+pub use summary::{
+    ConvolutionalNetwork, DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesNetwork,
+    TimeSeriesTransformer,
+};

@@ -141,7 +141,7 @@ impl BuiltAttentionBlock {
 }
 
 /// Offsets of sets with equally many rows.
-fn regular_offsets<'t>(pass: &Pass<'t>, sets: usize, each: usize) -> Var<'t> {
+pub fn regular_offsets<'t>(pass: &Pass<'t>, sets: usize, each: usize) -> Var<'t> {
     match Tensor::indices_from(pass.tape().device(), sets + 1, |set| (set * each) as u32) {
         Ok(offsets) => pass.tape().constant(offsets),
         Err(fault) => pass.tape().fail(fault),

@@ -1,6 +1,6 @@
 //! Normalisation layers, and one face for those that a block may choose from.
 
-use super::{Norm, Pass, Stage};
+use super::{Norm, Pass, Series, Stage};
 use crate::autodiff::Var;
 use crate::math::Function;
 use crate::parameters::{Builder, Initialiser, Weight};
@@ -98,6 +98,12 @@ impl GroupNorm {
         GroupNorm { weights: GainAndShift::build(builder, channels, gain, shift), groups }
     }
 
+    /// Normalises the elements of each series over time and the channels of a group; ε = 10⁻³.
+    pub fn forward_series<'t>(&self, pass: &Pass<'t>, x: &Series<'t>) -> Series<'t> {
+        let (gamma, beta) = self.weights.weights(pass);
+        x.with_rows(x.rows.group_norm_series(self.groups, gamma, beta, x.offsets, EPSILON))
+    }
+
     /// Normalises `x` `[batch, …, channels]` over all axes between and the channels of a group; ε = 10⁻³.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>) -> Var<'t> {
         let (gamma, beta) = self.weights.weights(pass);
@@ -122,8 +128,13 @@ pub struct BatchNorm {
 impl BatchNorm {
     /// Builds the layer for rows of a width.
     pub fn build(builder: &Builder, width: usize) -> Self {
+        BatchNorm::build_with(builder, width, Initialiser::Ones)
+    }
+
+    /// Builds the layer with a gain that starts in another way than at one.
+    pub fn build_with(builder: &Builder, width: usize, gain: Initialiser) -> Self {
         BatchNorm {
-            gamma: builder.trainable("gamma", [width], Initialiser::Ones),
+            gamma: builder.trainable("gamma", [width], gain),
             beta: builder.trainable("beta", [width], Initialiser::Zeros),
             mean: builder.state("moving_mean", [width], Initialiser::Zeros),
             variance: builder.state("moving_variance", [width], Initialiser::Ones),

@@ -63,6 +63,11 @@ impl InducedSetAttention {
         self.spread.forward(pass, sets, gathered, mask)
     }
 
+    /// Number of inducing points.
+    pub fn points(&self) -> usize {
+        self.count
+    }
+
     /// Floating point operations of the products for one set.
     pub fn flops(&self, elements: usize) -> usize {
         self.gather.flops(self.count, elements) + self.spread.flops(elements, self.count)

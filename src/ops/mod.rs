@@ -9,6 +9,7 @@ mod attention;
 mod binary;
 mod columns;
 mod concatenate;
+mod convolution;
 mod coupling_affine;
 mod coupling_spline;
 mod dropout;
@@ -22,8 +23,10 @@ mod log_sum_exp;
 mod mlp;
 mod operation;
 mod permute_columns;
+mod pooling;
 mod ragged;
 pub mod random;
+mod recurrence;
 mod reduce;
 mod reference;
 mod repeat_rows;
@@ -43,6 +46,7 @@ pub use attention::Attention;
 pub use binary::{Binary, BinaryKind};
 pub use columns::Columns;
 pub use concatenate::Concatenate;
+pub use convolution::{Convolution, Padding, Window};
 pub use coupling_affine::CouplingAffine;
 pub use coupling_spline::{CouplingSpline, Knots, Spline};
 pub use dropout::Dropout;
@@ -58,7 +62,9 @@ pub use operation::{
     axes_as_words,
 };
 pub use permute_columns::PermuteColumns;
+pub use pooling::{Edge, ImagePooling, PoolingKind};
 pub use ragged::check_offsets;
+pub use recurrence::{Recurrence, RecurrenceOperation, RecurrentCell, States};
 pub use reduce::{Reduce, ReduceKind};
 pub use reference::{Array64, Case, Input};
 pub use repeat_rows::RepeatRows;
@@ -77,6 +83,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &Binary,
     &Columns,
     &Concatenate,
+    &Convolution,
     &CouplingAffine,
     &CouplingSpline,
     &Dropout,
@@ -87,6 +94,8 @@ pub static TABLE: &[&dyn Operation] = &[
     &LogSumExp,
     &Mlp,
     &PermuteColumns,
+    &ImagePooling,
+    &RecurrenceOperation,
     &Reduce,
     &RepeatRows,
     &Reshape,

@@ -123,6 +123,8 @@ pub enum Kind {
     Set,
     /// Elements in temporal order along the first axis.
     Series,
+    /// Pixels in rows and columns, with channels along the last axis: a column `[datasets, height, width, channels]`.
+    Image,
 }
 
 /// A variable of a simulator's record.

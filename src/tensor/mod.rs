@@ -63,14 +63,23 @@ impl Tensor {
 
     /// The indices `f(0), f(1), …, f(count − 1)`, without memory of the host's for all of them.
     pub fn indices_from(device: &Device, count: usize, f: impl Fn(usize) -> u32) -> Result<Self> {
-        /// Indices that are uploaded at once.
+        Tensor::words_from(device, count, Dtype::U32, f)
+    }
+
+    /// The values `f(0), f(1), …, f(count − 1)`, without memory of the host's for all of them.
+    pub fn values_from(device: &Device, count: usize, f: impl Fn(usize) -> f32) -> Result<Self> {
+        Tensor::words_from(device, count, Dtype::F32, |index| f(index).to_bits())
+    }
+
+    fn words_from(device: &Device, count: usize, dtype: Dtype, f: impl Fn(usize) -> u32) -> Result<Self> {
+        /// Words that are uploaded at once.
         const PIECE: usize = 256;
-        let tensor = Tensor::allocate(device, [count].into(), Dtype::U32)?;
+        let tensor = Tensor::allocate(device, [count].into(), dtype)?;
         let mut piece = [0; PIECE];
         for start in (0..count).step_by(PIECE) {
             let length = PIECE.min(count - start);
-            for (i, index) in piece[..length].iter_mut().enumerate() {
-                *index = f(start + i);
+            for (i, word) in piece[..length].iter_mut().enumerate() {
+                *word = f(start + i);
             }
             device.upload(&piece[..length], tensor.view(start, [length].into())?.slice())?;
         }

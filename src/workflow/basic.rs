@@ -47,6 +47,7 @@ pub struct BasicWorkflow {
     pub(super) variables: (Vec<VariableInfo>, Vec<VariableInfo>),
     pub(super) history: History,
     pub(super) training: TrainingSummary,
+    pub(super) notes: Vec<String>,
 }
 
 impl BasicWorkflow {
@@ -77,11 +78,12 @@ impl BasicWorkflow {
             device,
             pool: Pool::inline(),
             folder: None,
-            dimensions: Some(built.dimensions()),
+            dimensions: Some(built.dimensions().clone()),
             built: Some(built),
             variables: (header.parameters, header.data),
             history,
             training: header.training,
+            notes: Vec::new(),
         })
     }
 
@@ -118,7 +120,7 @@ impl BasicWorkflow {
     }
 
     pub(super) fn header(&self, adapter: Adapter, standardizer: Standardizer) -> Result<Header> {
-        let dimensions = self.dimensions.ok_or_else(untrained)?;
+        let dimensions = self.dimensions.clone().ok_or_else(untrained)?;
         Ok(Header {
             approximator: self.config.clone(),
             dimensions,
@@ -154,6 +156,16 @@ impl BasicWorkflow {
     /// Configuration of networks and standardisation.
     pub fn configuration(&self) -> &ContinuousApproximator {
         &self.config
+    }
+
+    /// What [`for_simulator`](Self::for_simulator) chose and why, and the networks once they have their weights.
+    pub fn describe(&self) -> String {
+        let mut lines = self.notes.clone();
+        if let Some(built) = &self.built {
+            lines.extend(built.summary_network().map(|network| network.describe()));
+            lines.push(built.inference_network().describe());
+        }
+        lines.join("\n")
     }
 
     /// The seed of everything random.

@@ -22,6 +22,7 @@ pub struct WorkflowBuilder {
     device: Device,
     threads: usize,
     folder: Option<PathBuf>,
+    notes: Vec<String>,
 }
 
 impl WorkflowBuilder {
@@ -34,6 +35,7 @@ impl WorkflowBuilder {
             device: Device::cpu(),
             threads: 1,
             folder: None,
+            notes: Vec::new(),
         }
     }
 
@@ -64,6 +66,11 @@ impl WorkflowBuilder {
     /// Networks and standardisation together.
     pub fn approximator(mut self, approximator: ContinuousApproximator) -> Self {
         self.approximator = approximator;
+        self
+    }
+
+    pub(super) fn notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
         self
     }
 
@@ -108,6 +115,7 @@ impl WorkflowBuilder {
             variables: (Vec::new(), Vec::new()),
             history: History::default(),
             training: TrainingSummary::default(),
+            notes: self.notes,
         })
     }
 }

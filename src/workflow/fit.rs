@@ -33,6 +33,8 @@ pub struct Fit {
     /// Stop when the validation loss has not improved for this many epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// How often training, instead of stopping, goes back to the best weights and on with a quarter of the learning rate.
+    pub reductions: usize,
     /// Keep the weights of the epoch with the smallest validation loss (if there are validation data).
     pub keep_best: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Fit {
             optimizer: None,
             average: Some(AVERAGE),
             patience: None,
+            reductions: 0,
             keep_best: true,
         }
     }
@@ -82,6 +85,13 @@ impl Fit {
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             let message = format!("{} was given; give a positive number, such as 0.0005", self.learning_rate);
             return Err(Error::argument("learning_rate", message));
+        }
+        if self.reductions > 0 && (self.patience.is_none() || !self.keep_best) {
+            let message = format!(
+                "{} was given without patience, or without the best weights to go back to; set patience, and keep_best = true",
+                self.reductions
+            );
+            return Err(Error::argument("reductions", message));
         }
         if self.patience == Some(0) {
             return Err(Error::argument("patience", "0 was given; give at least 1 epoch, or leave it out"));

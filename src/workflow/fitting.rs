@@ -68,6 +68,20 @@ impl BasicWorkflow {
         self.fit(Arc::new(dataset), fit, Optimizer::for_fixed_data(), validation, callbacks, resume)
     }
 
+    /// Trains on the batches of any data set, such as a [`DiskDataset`](crate::data::DiskDataset), by default with the
+    /// optimizer for simulations that exist already.
+    pub fn fit_dataset(
+        &mut self,
+        dataset: impl Dataset + 'static,
+        fit: Fit,
+        validation: Validation,
+        callbacks: &mut [&mut dyn Callback],
+        resume: Option<&Checkpoint>,
+    ) -> Result<History> {
+        fit.check()?;
+        self.fit(Arc::new(dataset), fit, Optimizer::for_fixed_data(), validation, callbacks, resume)
+    }
+
     fn fit(
         &mut self,
         dataset: Arc<dyn Dataset>,
@@ -117,7 +131,7 @@ impl BasicWorkflow {
         let batch = Batch::from_record(&adapted)?;
         let dimensions = Dimensions::of(&batch)?;
         match &self.built {
-            Some(built) if built.dimensions() == dimensions => {}
+            Some(built) if *built.dimensions() == dimensions => {}
             Some(built) => {
                 let message = format!(
                     "this model was built for {:?}, the data give {dimensions:?}; build a new workflow",
@@ -126,7 +140,7 @@ impl BasicWorkflow {
                 return Err(Error::shape("workflow", message));
             }
             None => {
-                self.built = Some(self.config.build(dimensions, &self.device, self.key())?);
+                self.built = Some(self.config.build(dimensions.clone(), &self.device, self.key())?);
                 self.dimensions = Some(dimensions);
                 self.variables = describe_variables(&adapter, example)?;
             }

@@ -42,8 +42,8 @@ pub struct Roles {
     /// What is known beside the data: keys of arrays `[datasets]` or `[datasets, d]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<String>,
-    /// How the elements of a data set are related; by default a set when the sizes of the data sets differ or the arrays
-    /// have three axes, else a vector.
+    /// How the elements of a data set are related; by default an image when the arrays have four axes, a set when the
+    /// sizes of the data sets differ or the arrays have three axes, else a vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// Lower bounds of parameters; draws stay above them.
@@ -111,6 +111,7 @@ impl Roles {
         let mut direct = Vec::new();
         match kind {
             Kind::Vector => direct.extend(self.data_variables.iter().cloned()),
+            Kind::Image => adapter = adapter.concatenate(self.data_variables.clone(), "summary_variables"),
             Kind::Set | Kind::Series => {
                 let keys = self.data_variables.clone();
                 adapter = if kind == Kind::Set { adapter.as_set(keys) } else { adapter.as_time_series(keys) };
@@ -178,6 +179,9 @@ impl Roles {
         }
         for key in &self.data_variables {
             let column = example.column(key)?;
+            if column.offsets.is_none() && column.array.shape().len() == 4 {
+                return Ok(Kind::Image);
+            }
             if column.offsets.is_some() || column.array.shape().len() >= 3 {
                 return Ok(Kind::Set);
             }
@@ -185,15 +189,22 @@ impl Roles {
         Ok(Kind::Vector)
     }
 
-    /// The arrays that have a role, ready for the adapter: single numbers are repeated for each data set, and a parameter that
-    /// does not vary is an error, since nothing can be learned about it.
-    pub fn select(&self, data: &Record) -> Result<Record> {
+    /// The arrays that have a role, with single numbers repeated for each data set.
+    pub fn repeat(&self, data: &Record) -> Result<Record> {
         self.check(data)?;
         let datasets = data.datasets()?.unwrap_or(1);
         let mut record = Record::new();
         for key in self.keys() {
             record.insert(key, repeated(data.column(key)?, datasets)?);
         }
+        Ok(record)
+    }
+
+    /// The arrays that have a role, ready for the adapter: single numbers are repeated for each data set, and a parameter that
+    /// does not vary is an error, since nothing can be learned about it.
+    pub fn select(&self, data: &Record) -> Result<Record> {
+        let record = self.repeat(data)?;
+        let datasets = record.datasets()?.unwrap_or(1);
         for key in &self.parameters {
             let column = record.column(key)?;
             if column.offsets.is_some() || column.array.shape().len() > 2 {

@@ -22,6 +22,8 @@ use crate::random::Key;
 const MOST_RETURNS: usize = 5;
 /// What the learning rate is multiplied by when it does.
 const RATE_AFTER_RETURN: f64 = 0.5;
+/// What it is multiplied by when the validation loss stands still.
+const RATE_AFTER_STANDSTILL: f64 = 0.25;
 /// Batches that wait while one trains.
 const PREFETCHED: usize = 2;
 
@@ -50,6 +52,9 @@ pub(super) struct State {
     pub(super) best: Option<(f64, usize)>,
     /// How often training went back.
     pub(super) returns: usize,
+    /// How often the learning rate was reduced because the validation loss stood still, and the first epoch after the last time.
+    #[serde(default)]
+    pub(super) reductions: (usize, usize),
     /// True when nothing is left to do.
     pub(super) complete: bool,
     pub(super) history: History,
@@ -239,8 +244,12 @@ impl<'a, A: Trainable> Trainer<'a, A> {
                     self.best = Some(self.deployed().duplicate()?);
                 }
             }
-            let waited = epoch - self.state.best.map_or(epoch, |(_, epoch)| epoch);
-            if self.fit.patience.is_some_and(|patience| waited >= patience) {
+            let since = self.state.best.map_or(epoch, |(_, best)| best.max(self.state.reductions.1));
+            let waited = epoch.saturating_sub(since);
+            let stands_still = self.fit.patience.is_some_and(|patience| waited >= patience);
+            if stands_still && self.state.reductions.0 < self.fit.reductions {
+                self.reduce_rate(waited)?;
+            } else if stands_still {
                 self.event(format!(
                     "stopped after epoch {epoch}: the validation loss has not improved for {waited} epochs"
                 ));
@@ -255,6 +264,24 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok(control)
     }
 
+    /// Goes back to the best weights and on with a smaller learning rate.
+    fn reduce_rate(&mut self, waited: usize) -> Result<()> {
+        let epoch = self.state.epoch - 1;
+        if let Some(best) = &self.best {
+            self.approximator.parameters_mut().copy_from(best)?;
+            if let Some(average) = &mut self.average {
+                average.parameters_mut().copy_from(best)?;
+            }
+        }
+        self.optimizer.scale_rate(RATE_AFTER_STANDSTILL);
+        self.state.reductions = (self.state.reductions.0 + 1, epoch + 1);
+        self.event(format!(
+            "after epoch {epoch}: the validation loss has not improved for {waited} epochs; went back to the best weights and \
+             to a quarter of the learning rate"
+        ));
+        Ok(())
+    }
+
     /// The weights that validation and the final model use: averaged if there is an average.
     fn deployed(&self) -> &Parameters {
         self.average.as_ref().map_or(self.approximator.parameters(), MovingAverage::parameters)
@@ -262,13 +289,22 @@ impl<'a, A: Trainable> Trainer<'a, A> {
 
     fn validation_loss(&mut self) -> Result<Option<f64>> {
         let Some(data) = &self.validation else { return Ok(None) };
-        let batch = Batch::from_record(
-            &lock(&self.adapter).forward(data, Strictness::Strict.with_key(self.key.fork("validation")))?,
-        )?;
+        let adapted = lock(&self.adapter).forward(data, Strictness::Strict.with_key(self.key.fork("validation")))?;
         self.swap_average();
-        let loss = self.approximator.loss(&batch);
+        let loss = self.loss_in_parts(&adapted);
         self.swap_average();
         loss.map(Some)
+    }
+
+    /// The mean loss of adapted data, as many at a time as in a training step, so that it takes no more memory.
+    fn loss_in_parts(&self, adapted: &Record) -> Result<f64> {
+        let rows = adapted.datasets()?.unwrap_or(0);
+        let mut total = 0.0;
+        for start in (0..rows).step_by(self.fit.batch_size) {
+            let part: Vec<usize> = (start..rows.min(start + self.fit.batch_size)).collect();
+            total += part.len() as f64 * self.approximator.loss(&Batch::from_record(&adapted.select(&part)?)?)?;
+        }
+        Ok(total / rows.max(1) as f64)
     }
 
     /// Exchanges the weights of the approximator with the averaged ones.

@@ -5,12 +5,11 @@ use std::cell::RefCell;
 use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable};
 use ferroflow::codecs::Array;
 use ferroflow::device::Device;
-use ferroflow::networks::{DeepSet, SummaryChoice};
 use ferroflow::parameters::Role;
 use ferroflow::random::Key;
 use serde_json::Value;
 
-use super::{Fallible, config, coupling_flow};
+use super::{Fallible, coupling_flow, summary};
 use crate::common::golden::{Check, Outcome};
 
 fn matrix(array: &Array) -> Matrix {
@@ -22,9 +21,9 @@ fn batch(check: &Check) -> Fallible<Batch> {
     let summary_variables = match check.input("summary_variables") {
         Ok(array) => {
             let &[datasets, size, _] = array.shape() else { return Err("summary_variables are not sets".into()) };
-            Some(Sets { elements: matrix(array), offsets: (0..=datasets).map(|i| (i * size) as u32).collect() })
+            vec![Sets::new(matrix(array), (0..=datasets).map(|i| (i * size) as u32).collect())]
         }
-        Err(_) => None,
+        Err(_) => Vec::new(),
     };
     Ok(Batch {
         datasets: targets.shape()[0],
@@ -39,7 +38,7 @@ fn standardised(hyper: &Value, batch: &Batch) -> Fallible<Vec<Variable>> {
     let present = |variable: &Variable| match variable {
         Variable::InferenceVariables => true,
         Variable::InferenceConditions => batch.inference_conditions.is_some(),
-        Variable::SummaryVariables => batch.summary_variables.is_some(),
+        Variable::SummaryVariables => !batch.summary_variables.is_empty(),
     };
     let names: Vec<&str> = match hyper {
         Value::Null => Vec::new(),
@@ -59,8 +58,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
     let data = batch(check)?;
     let summary_network = match &hyper["summary_network"] {
         Value::Null => None,
-        network if network["kind"] == "DeepSet" => Some(SummaryChoice::from(config::<DeepSet>(&network["hyper"])?)),
-        network => return Err(format!("the summary network {} is not built yet", network["kind"]).into()),
+        network => Some(summary::choice(network)?),
     };
     let inference = &hyper["inference_network"];
     if inference["kind"] != "CouplingFlow" {
@@ -79,7 +77,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
     }
     for &variable in &approximator.standardize {
         let part = |name: &str| check.weight(&format!("standardizer.standardize_layers.{}.{name}.0", variable.key()));
-        let moments = built.standardizer_mut().moments_mut(variable).ok_or("not standardised")?;
+        let moments = built.standardizer_mut().moments_mut(variable, "").ok_or("not standardised")?;
         moments.mean = part("moving_mean")?.to_f64();
         moments.m2 = part("moving_m2")?.to_f64();
         moments.count = part("count")?.to_f64()[0] as u64;
@@ -88,7 +86,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
     let rows = data.datasets;
     let conditions = built.conditions(&data)?;
     check.output("conditions", &Array::f32([rows, conditions.len() / rows], conditions)?);
-    if data.summary_variables.is_some() {
+    if !data.summary_variables.is_empty() {
         let summaries = built.summaries(&data)?;
         check.output("summaries", &Array::f64([rows, summaries.columns], summaries.values)?);
     }
@@ -112,7 +110,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
             check.tensor(&name, &gradients.weights.get(&entry.name)?.reshape(shape)?);
         }
     }
-    for (variable, gradient) in gradients.variables {
+    for (variable, _, gradient) in gradients.variables {
         let name = format!("grad/in/{}", variable.key());
         if let Some(reference) = check.case.get(&name) {
             check.tensor(&name, &Array::f64(reference.shape(), gradient.values)?);

@@ -3,16 +3,18 @@
 pub mod adapters;
 mod attention;
 mod continuous;
+mod convolution;
 mod coupling_flow;
-mod deep_set;
 mod distributions;
 mod elementary;
 mod mlp;
 mod normalisation;
 mod optimiser;
 mod python;
+mod recurrent;
 mod spline_transform;
 mod standardize;
+mod summary;
 
 use std::error::Error;
 
@@ -30,19 +32,31 @@ use crate::common::golden::{Check, Harness, Outcome};
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
     ("ContinuousApproximator", continuous::continuous),
+    ("ConvolutionalNetwork", summary::convolutional),
     ("CouplingFlow", coupling_flow::coupling_flow),
-    ("DeepSet", deep_set::deep_set),
+    ("DeepSet", summary::deep_set),
+    ("FusionNetwork", summary::fusion_network),
+    ("FusionTransformer", summary::fusion_transformer),
     ("MLP", mlp::mlp),
+    ("SetTransformer", summary::set_transformer),
     ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
+    ("TimeSeriesNetwork", summary::time_series),
+    ("TimeSeriesTransformer", summary::time_series_transformer),
     ("activations", elementary::activations),
     ("batch_norm", normalisation::batch_norm),
     ("batch_norm_train", normalisation::batch_norm_train),
+    ("bidirectional_gru", recurrent::bidirectional_gru),
+    ("bidirectional_lstm", recurrent::bidirectional_lstm),
+    ("conv1d", convolution::conv1d),
+    ("conv2d", convolution::conv2d),
     ("dense", elementary::dense),
     ("distributions", distributions::distributions),
     ("group_norm", normalisation::group_norm),
+    ("gru", recurrent::gru),
     ("keras_mha", attention::multi_head_attention),
     ("layer_norm", normalisation::layer_norm),
+    ("lstm", recurrent::lstm),
     ("optimiser", optimiser::optimiser),
     ("rms_norm", normalisation::rms_norm),
 ];

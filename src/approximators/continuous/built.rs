@@ -25,8 +25,9 @@ pub struct LossGradients {
     pub loss: f64,
     /// With respect to the weights.
     pub weights: Gradients,
-    /// With respect to the canonical variables that the batch holds, in the order in which they are used.
-    pub variables: Vec<(Variable, Matrix)>,
+    /// With respect to the canonical variables that the batch holds, in the order in which they are used; the name tells the
+    /// inputs of a fusion network apart.
+    pub variables: Vec<(Variable, String, Matrix)>,
 }
 
 /// A continuous approximator with weights on a device.
@@ -44,8 +45,8 @@ pub struct BuiltContinuousApproximator {
 
 impl BuiltContinuousApproximator {
     /// The widths it was built for.
-    pub fn dimensions(&self) -> Dimensions {
-        self.dimensions
+    pub fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
     }
 
     /// The inference network.
@@ -72,14 +73,14 @@ impl BuiltContinuousApproximator {
         let loss = self.networks().loss(&pass, batch, &mut Vec::new(), Some(&mut inputs))?;
         let weights = pass.gradients(loss)?;
         let mut variables = Vec::new();
-        for (variable, input) in inputs {
+        for (variable, name, input) in inputs {
             let gradient = tape.gradient(input)?;
             let columns = gradient.shape().last();
-            let moments = self.standardizer.moments(variable);
+            let moments = self.standardizer.moments(variable, &name);
             let scaled = gradient.values()?.into_iter().enumerate();
             let values =
                 scaled.map(|(i, g)| f64::from(g) / moments.map_or(1.0, |m| m.deviation(i % columns))).collect();
-            variables.push((variable, Matrix { columns, values }));
+            variables.push((variable, name, Matrix { columns, values }));
         }
         Ok(LossGradients { loss: f64::from(loss.value()?.item()?), weights, variables })
     }
@@ -92,7 +93,7 @@ impl BuiltContinuousApproximator {
     pub(super) fn networks(&self) -> Networks<'_> {
         Networks {
             standardizer: &self.standardizer,
-            dimensions: self.dimensions,
+            dimensions: &self.dimensions,
             summary: self.summary.as_deref(),
             inference: &*self.inference,
         }
@@ -122,7 +123,7 @@ impl Trainable for BuiltContinuousApproximator {
         self.tape.clear();
         let networks = Networks {
             standardizer: &self.standardizer,
-            dimensions: self.dimensions,
+            dimensions: &self.dimensions,
             summary: self.summary.as_deref(),
             inference: &*self.inference,
         };

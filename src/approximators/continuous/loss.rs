@@ -1,7 +1,7 @@
 //! The loss of a batch on a tape.
 
 use super::Dimensions;
-use crate::approximators::batch::{Batch, Matrix};
+use crate::approximators::batch::{Batch, Matrix, Sets};
 use crate::approximators::standardizer::{Standardizer, Variable};
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 /// The parts that a pass needs besides weights.
 pub(super) struct Networks<'a> {
     pub(super) standardizer: &'a Standardizer,
-    pub(super) dimensions: Dimensions,
+    pub(super) dimensions: &'a Dimensions,
     pub(super) summary: Option<&'a dyn BuiltSummaryNetwork>,
     pub(super) inference: &'a dyn BuiltInferenceNetwork,
 }
@@ -25,7 +25,7 @@ impl Networks<'_> {
         pass: &Pass<'t>,
         batch: &Batch,
         scratch: &mut Vec<f32>,
-        mut inputs: Option<&mut Vec<(Variable, Var<'t>)>>,
+        mut inputs: Option<&mut Vec<(Variable, String, Var<'t>)>>,
     ) -> Result<Var<'t>> {
         let targets = batch.inference_variables.as_ref();
         let targets = targets.ok_or_else(|| {
@@ -43,28 +43,33 @@ impl Networks<'_> {
         if batch.datasets == 0 {
             return Err(Error::argument("batch", "holds no data set; give at least one"));
         }
-        self.expect_conditions(batch)?;
+        self.dimensions.expect_conditions(batch)?;
         let tape = pass.tape();
-        let mut upload = |variable: Variable, matrix: &Matrix| -> Result<Var<'t>> {
-            self.standardizer.forward(variable, matrix, scratch)?;
+        let mut upload = |variable: Variable, name: &str, matrix: &Matrix| -> Result<Var<'t>> {
+            self.standardizer.forward(variable, name, matrix, scratch)?;
             let shape = [matrix.rows(), matrix.columns];
             let Some(inputs) = &mut inputs else { return Ok(tape.values(shape, scratch)) };
             let input = tape.input(Tensor::from_values(tape.device(), shape, scratch)?);
-            inputs.push((variable, input));
+            inputs.push((variable, name.to_string(), input));
             Ok(input)
         };
-        let x = upload(Variable::InferenceVariables, targets)?;
+        let x = upload(Variable::InferenceVariables, "", targets)?;
         let direct = match &batch.inference_conditions {
-            Some(matrix) => Some(upload(Variable::InferenceConditions, matrix)?),
+            Some(matrix) => Some(upload(Variable::InferenceConditions, "", matrix)?),
             None => None,
         };
-        let summaries = match (self.summary, &batch.summary_variables) {
-            (Some(summary), Some(sets)) => {
-                let elements = upload(Variable::SummaryVariables, &sets.elements)?;
-                let offsets = tape.constant(Tensor::from_indices(tape.device(), [sets.offsets.len()], &sets.offsets)?);
-                Some(summary.forward(pass, SummaryInput { elements, offsets }))
+        let mut input = |sets: &Sets| -> Result<SummaryInput<'t>> {
+            let elements = upload(Variable::SummaryVariables, &sets.name, &sets.elements)?;
+            let offsets = tape.constant(Tensor::from_indices(tape.device(), [sets.offsets.len()], &sets.offsets)?);
+            Ok(SummaryInput { grid: sets.grid, ..SummaryInput::new(elements, offsets) })
+        };
+        let summaries = match (self.summary, &batch.summary_variables[..]) {
+            (None, _) => None,
+            (Some(summary), [sets]) => Some(summary.forward_all(pass, &[input(sets)?])),
+            (Some(summary), several) => {
+                let inputs = several.iter().map(input).collect::<Result<Vec<_>>>()?;
+                Some(summary.forward_all(pass, &inputs))
             }
-            _ => None,
         };
         let condition = match (direct, summaries) {
             (Some(direct), Some(summaries)) => Some(direct.concatenate(&[summaries])),
@@ -80,21 +85,5 @@ impl Networks<'_> {
             None => negative,
         };
         Ok(weighted.mean())
-    }
-
-    pub(super) fn expect_conditions(&self, batch: &Batch) -> Result<()> {
-        let expect = |key: &str, columns: Option<usize>, built: usize| match columns {
-            None if built == 0 => Ok(()),
-            Some(n) if n == built => Ok(()),
-            None => Err(Error::key(key, "is missing; give the data that the model was trained on")),
-            Some(n) => Err(Error::shape(
-                key,
-                format!("has {n} columns, the model was trained with {built}; give the same variables"),
-            )),
-        };
-        let direct = batch.inference_conditions.as_ref().map(|m| m.columns);
-        expect("inference_conditions", direct, self.dimensions.inference_conditions)?;
-        let sets = batch.summary_variables.as_ref().map(|s| s.elements.columns);
-        expect("summary_variables", sets, self.dimensions.summary_variables)
     }
 }

@@ -57,18 +57,16 @@ impl ContinuousApproximator {
     /// Gives the networks weights for variables of the given widths.
     pub fn build(&self, dimensions: Dimensions, device: &Device, key: Key) -> Result<BuiltContinuousApproximator> {
         let builder = Builder::new();
-        let summary = match (&self.summary_network, dimensions.summary_variables) {
-            (Some(network), 1..) => {
-                Some(network.build(&builder.scope("summary_network"), dimensions.summary_variables)?)
-            }
-            (None, 0) => None,
-            (Some(network), 0) => {
+        let summary = match (&self.summary_network, &dimensions.summary_variables[..]) {
+            (None, []) => None,
+            (Some(network), []) => {
                 let message = format!(
                     "the network {} has nothing to read; name summary_variables in the adapter or remove the network",
                     network.name()
                 );
                 return Err(Error::argument("summary_network", message));
             }
+            (Some(network), inputs) => Some(network.build(&builder.scope("summary_network"), inputs)?),
             (None, _) => {
                 let message = "there are summary_variables but no network for them; choose one, such as DeepSet, or rename them to inference_conditions";
                 return Err(Error::argument("summary_network", message));

@@ -17,10 +17,10 @@ impl BuiltContinuousApproximator {
         let targets = targets.ok_or_else(|| {
             Error::key("inference_variables", "is missing; give the parameters whose density is asked for")
         })?;
-        let correction = self.standardizer.moments(Variable::InferenceVariables).map_or(0.0, |m| m.log_scale());
+        let correction = self.standardizer.moments(Variable::InferenceVariables, "").map_or(0.0, |m| m.log_scale());
         let condition = self.conditions(batch)?;
         let mut standardised = Vec::new();
-        self.standardizer.forward(Variable::InferenceVariables, targets, &mut standardised)?;
+        self.standardizer.forward(Variable::InferenceVariables, "", targets, &mut standardised)?;
         let log_prob = self.conditional(condition, batch.datasets)?.log_prob(&standardised)?;
         Ok(log_prob.into_iter().map(|value| f64::from(value) - correction).collect())
     }
@@ -67,7 +67,7 @@ impl BuiltContinuousApproximator {
         let mut out: Vec<f64> = Vec::new();
         out.try_reserve_exact(total)
             .map_err(|_| too_many("do not fit into memory; sample in parts with the number of the first draw"))?;
-        let moments = self.standardizer.moments(Variable::InferenceVariables);
+        let moments = self.standardizer.moments(Variable::InferenceVariables, "");
         self.conditional(condition, conditions.datasets)?.draw(draws, base, |drawn| {
             out.extend(drawn.targets.iter().enumerate().map(|(i, &v)| match moments {
                 Some(moments) => moments.inverse(i % d, f64::from(v)),

@@ -4,37 +4,39 @@ use super::BuiltContinuousApproximator;
 use crate::approximators::batch::{Batch, Matrix};
 use crate::approximators::standardizer::Variable;
 use crate::error::{Error, Result};
-use crate::networks::summary;
+use crate::networks::summary::{self, SummaryData};
 
 impl BuiltContinuousApproximator {
     /// Learned summary statistics, `[datasets, K]`; an error if there is no summary network.
     pub fn summaries(&self, batch: &Batch) -> Result<Matrix> {
-        let (network, sets) = match (&self.summary, &batch.summary_variables) {
-            (Some(summary), Some(sets)) => (summary, sets),
-            (None, _) => {
-                return Err(Error::argument(
-                    "summary_network",
-                    "this model has none; its conditions are used as they are",
-                ));
-            }
-            (_, None) => {
-                return Err(Error::key("summary_variables", "is missing; give the data that the model was trained on"));
-            }
+        let Some(network) = &self.summary else {
+            let message = "this model has none; its conditions are used as they are";
+            return Err(Error::argument("summary_network", message));
         };
-        let mut standardised = Vec::new();
-        self.standardizer.forward(Variable::SummaryVariables, &sets.elements, &mut standardised)?;
-        let offsets: Vec<u32> = sets.offsets[..=batch.datasets].to_vec();
-        let values = summary::summaries(&**network, &self.parameters, &standardised, sets.elements.columns, &offsets)?;
+        self.dimensions.expect_conditions(batch)?;
+        let mut standardised = Vec::with_capacity(batch.summary_variables.len());
+        for sets in &batch.summary_variables {
+            let mut elements = Vec::new();
+            self.standardizer.forward(Variable::SummaryVariables, &sets.name, &sets.elements, &mut elements)?;
+            standardised.push(elements);
+        }
+        let inputs = batch.summary_variables.iter().zip(&standardised).map(|(sets, elements)| SummaryData {
+            elements,
+            features: sets.elements.columns,
+            offsets: &sets.offsets,
+            grid: sets.grid,
+        });
+        let values = summary::summaries(&**network, &self.parameters, &inputs.collect::<Vec<_>>())?;
         let values = values.into_iter().map(f64::from).collect();
         Ok(Matrix { columns: network.summary_dimension(), values })
     }
 
     /// What the inference network is given for each data set: conditions, then summaries, `[datasets, C + K]`.
     pub fn conditions(&self, batch: &Batch) -> Result<Vec<f32>> {
-        self.networks().expect_conditions(batch)?;
+        self.dimensions.expect_conditions(batch)?;
         let mut direct = Vec::new();
         if let Some(conditions) = &batch.inference_conditions {
-            self.standardizer.forward(Variable::InferenceConditions, conditions, &mut direct)?;
+            self.standardizer.forward(Variable::InferenceConditions, "", conditions, &mut direct)?;
         }
         if self.summary.is_none() {
             return Ok(direct);

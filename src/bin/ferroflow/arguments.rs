@@ -47,15 +47,16 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = BENCH)]
 pub struct Bench {
-    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W7 (linear regression from simulator to
-    /// draws), ceilings (of the machine), exact-regression (the posterior against the exact one) [default: W1 W2 W3 W7]
-    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W7", "ceilings", "exact-regression"])]
+    /// What to measure: W1 and W2 (coupling flow, affine and spline), W3 (deep set), W4 (set transformer), W5
+    /// (networks of time series), W7 and W8 (linear regression and an epidemic from simulator to draws), ceilings (of the machine), exact-regression and sbibm (posteriors against exact ones and against the
+    /// reference draws of the benchmark) [default: all W]
+    #[arg(value_name = "WORKLOAD", value_parser = ["W1", "W2", "W3", "W4", "W5", "W7", "W8", "ceilings", "exact-regression", "sbibm"])]
     pub workloads: Vec<String>,
     /// Number of threads; results do not depend on it. Several numbers, such as 1,2, measure each phase on all of them in
     /// turns and print wall time on the first divided by wall time on the others
     #[arg(long, value_name = "T,…", value_delimiter = ',', default_value = "1", value_parser = threads)]
     pub threads: Vec<usize>,
-    /// Only phases whose name and batch, such as log_prob@64, contain this; may be repeated
+    /// Only phases whose name and batch, such as log_prob@64, contain this, or only this task of sbibm; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,
     /// Seconds for the repeats of a phase
@@ -68,21 +69,27 @@ pub struct Bench {
     /// moved
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, exact-regression)
+    /// Times the article's budget of 15 epochs × 200 batches × 32 data sets (W7, W8, exact-regression)
     #[arg(long, value_name = "F", default_value_t = 1, value_parser = positive)]
     pub factor: usize,
-    /// Epochs of W7's fit [default: 15 × factor]
+    /// Epochs of the fit of W7 and W8 [default: 15 × factor]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "factor", allow_negative_numbers = true)]
     pub epochs: Option<usize>,
-    /// Batches of each epoch of W7's fit
+    /// Batches of each epoch of the fit of W7 and W8
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = positive, allow_negative_numbers = true)]
     pub batches: usize,
-    /// Seeds of the trainings (exact-regression)
+    /// Seeds of the trainings (exact-regression, sbibm)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub seeds: Vec<u64>,
     /// Seeds of the held-out data sets, 1000 for each (exact-regression)
     #[arg(long, value_name = "S,…", value_delimiter = ',', default_value = "1,2,3")]
     pub test_seeds: Vec<u64>,
+    /// Folder with a folder of observations and reference draws for each task (sbibm)
+    #[arg(long, value_name = "DIR")]
+    pub reference: Option<PathBuf>,
+    /// A run.toml with other networks and options of training than the defaults (sbibm)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Measure this trained model instead of training (exact-regression)
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
@@ -206,9 +213,16 @@ pub struct Train {
     /// A built-in simulator: its parameters are inferred from fresh simulations
     #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
     pub simulator: Option<String>,
-    /// An .npz file with simulations to train on
-    #[arg(long, value_name = "FILE")]
+    /// An .npz file with simulations to train on, or a folder of .npz and .safetensors files, of which a few are in memory at a time
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// Memory for simulations read from a folder, in MiB; more of it shuffles them better [default: 512]
+    #[arg(long, value_name = "MIB", value_parser = positive, allow_negative_numbers = true)]
+    pub data_memory: Option<usize>,
+    /// Take in files that arrive in the folder of --data while training; each epoch has --batches-per-epoch batches of the files
+    /// that were there when it began
+    #[arg(long)]
+    pub growing: bool,
     /// A run.toml, or the config.toml of an earlier run
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -269,7 +283,8 @@ pub struct Length {
 #[derive(Args)]
 #[command(next_help_heading = "Networks")]
 pub struct Networks {
-    /// Network that learns summary statistics of sets [default: deep-set where the data are sets, else none]
+    /// Network that learns summary statistics [default: deep-set for sets, time-series-network for series,
+    /// convolutional-network for images, none for vectors]
     #[arg(long, value_name = "NAME", value_parser = summary)]
     pub summary: Option<String>,
     /// Network that represents the posterior [default: coupling-flow]
@@ -289,7 +304,8 @@ pub struct RoleArguments {
     /// Keys that are known beside the data, separated by commas: arrays [datasets] or [datasets, d]
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub conditions: Vec<String>,
-    /// How the elements of a data set are related [default: set if the sizes differ or there are three axes, else vector]
+    /// How the elements of a data set are related [default: image if there are four axes, set if
+    /// the sizes differ or there are three, else vector]
     #[arg(long, value_enum)]
     pub kind: Option<KindName>,
     /// Lower bounds of parameters, such as sigma=0; may be repeated
@@ -307,6 +323,8 @@ pub enum KindName {
     Set,
     /// Elements in temporal order
     Series,
+    /// Pixels: [datasets, height, width, channels]
+    Image,
     /// A vector of fixed length
     Vector,
 }
@@ -316,6 +334,7 @@ impl From<KindName> for Kind {
         match name {
             KindName::Set => Kind::Set,
             KindName::Series => Kind::Series,
+            KindName::Image => Kind::Image,
             KindName::Vector => Kind::Vector,
         }
     }

@@ -53,7 +53,7 @@ pub fn run(arguments: Train) -> Outcome {
     if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
         simulate::memory(&*find(name)?, "--budget", budget)?;
     }
-    if let Some(path) = &config.data {
+    if let Some(path) = config.data.as_ref().filter(|path| !path.is_dir()) {
         checks::input(path)?;
     }
     let mut run = Run::prepare(config)?;
@@ -94,6 +94,8 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
         config.simulator = Some(name.clone());
     }
     config.data = data.clone().or(config.data);
+    config.data_memory = arguments.data_memory.or(config.data_memory);
+    config.growing |= arguments.growing;
     let training = &mut config.training;
     training.epochs = length.epochs.or(training.epochs);
     training.batches_per_epoch = length.batches_per_epoch.or(training.batches_per_epoch);

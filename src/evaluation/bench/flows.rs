@@ -148,7 +148,7 @@ fn training(flow: CouplingFlow, batch: usize, device: &Device) -> Result<Work<'s
         datasets: batch,
         inference_variables: Some(numbers(DIMENSION, 4)),
         inference_conditions: Some(numbers(CONDITION, 3)),
-        summary_variables: None,
+        summary_variables: Vec::new(),
         sample_weight: None,
     };
     let config =

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuiltSummaryNetwork, SummaryInput, SummaryNetwork};
+use super::{BuiltSummaryNetwork, Elements, SummaryInput, SummaryNetwork};
 use crate::autodiff::{Pooling, Var};
 use crate::error::{Error, Result};
 use crate::math::Function;
@@ -136,8 +136,8 @@ impl SummaryNetwork for DeepSet {
         "deep-set"
     }
 
-    fn build(&self, builder: &Builder, features: usize) -> Result<Box<dyn BuiltSummaryNetwork>> {
-        Ok(Box::new(DeepSet::build(self, builder, features)?))
+    fn build(&self, builder: &Builder, elements: Elements) -> Result<Box<dyn BuiltSummaryNetwork>> {
+        Ok(Box::new(DeepSet::build(self, builder, elements.features)?))
     }
 }
 
@@ -156,7 +156,7 @@ impl BuiltSummaryNetwork for BuiltDeepSet {
     }
 
     fn forward<'t>(&self, pass: &Pass<'t>, input: SummaryInput<'t>) -> Var<'t> {
-        let SummaryInput { elements, offsets } = input;
+        let SummaryInput { elements, offsets, .. } = input;
         let features = self.layers.iter().fold(elements, |x, layer| layer.forward(pass, x, offsets));
         self.output.forward(pass, self.pooling.forward(pass, features, offsets), Function::Linear)
     }

@@ -66,7 +66,7 @@ impl LotkaVolterra {
         let dt = self.dt.unwrap_or(1.0 / self.duration);
         // Rounding must not lose the last point.
         let steps = (self.duration / dt * (1.0 + 1e-12)).floor();
-        if !(dt > 0.0) || !(0.0..1e7).contains(&steps) {
+        if dt.is_nan() || dt <= 0.0 || !(0.0..1e7).contains(&steps) {
             return Err(Error::argument(
                 "dt",
                 format!("steps of {dt} were given for a duration of {}; use a positive step", self.duration),

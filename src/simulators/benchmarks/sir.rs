@@ -67,7 +67,7 @@ impl Sir {
         check_count("total_count", self.total_count as usize)?;
         let fits = |people: f64| people >= 0.0 && people <= self.population;
         let sizes = [self.infected, self.recovered, self.infected + self.recovered];
-        if !(self.population > 0.0 && self.population.is_finite()) || !sizes.into_iter().all(fits) {
+        if !(self.population > 0.0 && self.population.is_finite() && sizes.into_iter().all(fits)) {
             return Err(Error::argument(
                 "population, infected, recovered",
                 format!(

@@ -1,6 +1,7 @@
 //! `ferroflow bench`: workloads that anyone can run.
 
 mod exact_regression;
+mod sbibm;
 
 use std::io::Write;
 
@@ -9,12 +10,17 @@ use ferroflow::evaluation::bench::{self, BenchOptions, Row, WORKLOADS};
 use crate::arguments::Bench;
 use crate::output::{Failure, Outcome, Output};
 
+/// Workloads that hold posteriors against the truth instead of measuring time.
+const ALONE: &[(&str, fn(Bench) -> Outcome)] = &[("exact-regression", exact_regression::run), ("sbibm", sbibm::run)];
+
 pub fn run(arguments: Bench) -> Outcome {
-    if arguments.workloads.iter().any(|name| name == "exact-regression") {
-        if arguments.workloads.len() > 1 {
-            return Err(Failure::Usage("exact-regression runs alone; name it without other workloads".to_string()));
+    for (name, run) in ALONE {
+        if arguments.workloads.iter().any(|workload| workload == name) {
+            if arguments.workloads.len() > 1 {
+                return Err(Failure::Usage(format!("{name} runs alone; name it without other workloads")));
+            }
+            return run(arguments);
         }
-        return exact_regression::run(arguments);
     }
     let threads = arguments.threads;
     if (1..threads.len()).any(|i| threads[..i].contains(&threads[i])) {

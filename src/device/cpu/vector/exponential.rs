@@ -30,17 +30,31 @@ pub fn exp<L: Lanes>(l: L, x: L::F) -> L::F {
     l.scale(l.add(l.splat(1.0), q), n)
 }
 
-/// `eˣ` for `x ≤ 0` in fewer steps: 0 below −87, where [`exp`] nears the subnormal numbers.
+/// `2ⁿ` and `q` with `eˣ = 2ⁿ(1 + q)` for `x` in −87 ..= 0; anything below.
 #[inline(always)]
-pub fn exp_not_positive<L: Lanes>(l: L, x: L::F) -> L::F {
+fn reduced_not_positive<L: Lanes>(l: L, x: L::F) -> (L::F, L::F) {
     // In the sum with 1.5 · 2²³ the last bits count ones: n, and 127 more for the field of the exponent.
     let magic = l.splat(12_582_912.0 + 127.0);
     let shifted = l.fma(x, l.splat(std::f32::consts::LOG2_E), magic);
     let n = l.sub(shifted, magic);
     let r = l.fnma(n, l.splat(LN_2_REST), l.fnma(n, l.splat(LN_2), x));
     let q = l.fma(l.mul(r, r), horner(l, r, COEFFICIENTS), r);
-    let power = l.with_bits(l.shift_left_23(l.to_bits(shifted)));
+    (l.with_bits(l.shift_left_23(l.to_bits(shifted))), q)
+}
+
+/// `eˣ` for `x ≤ 0` in fewer steps: 0 below −87, where [`exp`] nears the subnormal numbers.
+#[inline(always)]
+pub fn exp_not_positive<L: Lanes>(l: L, x: L::F) -> L::F {
+    let (power, q) = reduced_not_positive(l, x);
     l.select(l.lt(x, l.splat(-87.0)), l.zero(), l.fma(q, power, power))
+}
+
+/// `eˣ − 1` for `x ≤ 0` in fewer steps than [`expm1`].
+#[inline(always)]
+pub(super) fn expm1_not_positive<L: Lanes>(l: L, x: L::F) -> L::F {
+    let (power, q) = reduced_not_positive(l, x);
+    let one = l.splat(1.0);
+    l.select(l.lt(x, l.splat(-87.0)), l.splat(-1.0), l.fma(q, power, l.sub(power, one)))
 }
 
 /// `eˣ − 1` without cancellation at zero.

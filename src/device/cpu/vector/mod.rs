@@ -31,7 +31,7 @@ pub use exponential::{exp, exp_not_positive, expm1};
 pub use logarithm::{asinh, hypotenuse, log, log1p};
 pub use philox::philox4x32;
 pub use polynomial::horner;
-pub use sigmoids::{sigmoid, softplus, tanh};
+pub use sigmoids::{fast_sigmoid, fast_tanh, sigmoid, softplus, tanh};
 pub use slices::{apply, apply_in_place, derivative, with_derivative};
 
 use super::lanes::Lanes;

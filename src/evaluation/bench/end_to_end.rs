@@ -1,43 +1,91 @@
-//! W7: the linear regression from simulator to draws.
+//! W7 and W8: a study from simulator to draws.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::BenchOptions;
 use super::clock::{Clock, Times, Work};
 use super::flows::flops;
 use super::row::{Row, Subject};
 use super::traffic::Traffic;
+use crate::adapters::Adapter;
 use crate::approximators::{Trainable, Variable};
+use crate::codecs::Dtype;
 use crate::data::Record;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::networks::{CouplingFlow, DeepSet};
+use crate::networks::summary::TimeSeriesNetwork;
+use crate::networks::{CouplingFlow, DeepSet, SummaryChoice};
 use crate::optim::{Clipping, Optimizer};
-use crate::simulators::{LinearRegression, Simulator};
+use crate::simulators::{LinearRegression, Simulator, Sir};
 use crate::workflow::{BasicWorkflow, Fit, linear_regression_adapter};
 
-/// Data sets of a batch, observed data sets, draws for each, parameters.
+/// Data sets of a batch, observed data sets, draws for each.
 const BATCH: usize = 32;
 const OBSERVED: usize = 300;
 const DRAWS: usize = 1000;
-const PARAMETERS: usize = 3;
 
-/// One number of observations for all data sets of a batch, as the peer has it.
-fn simulator() -> LinearRegression {
-    LinearRegression { size_per_batch: true, ..LinearRegression::default() }
+/// A study as the peer has it, dropout and standardisation included.
+struct Problem {
+    workload: &'static str,
+    simulator: Arc<dyn Simulator>,
+    adapter: Adapter,
+    summary: SummaryChoice,
+    standardize: Vec<Variable>,
+    parameters: usize,
+    /// The numbers of elements that a data set may have, all equally probable.
+    sizes: std::ops::RangeInclusive<usize>,
+    /// The elements of a data set, and numbers for each and besides.
+    elements: &'static str,
+    features: usize,
+    conditions: usize,
 }
 
-/// The networks with their dropout, as the peer has them.
-fn workflow(device: &Device, threads: usize) -> Result<BasicWorkflow> {
-    BasicWorkflow::new(simulator())
-        .adapter(linear_regression_adapter())
-        .summary_network(DeepSet { summary_dim: 64, ..DeepSet::default() })
-        .inference_network(CouplingFlow::default())
-        .standardize([Variable::InferenceVariables, Variable::SummaryVariables])
-        .seed(1)
-        .device(device.clone())
-        .threads(threads)
-        .build()
+impl Problem {
+    fn of(workload: &str) -> Self {
+        match workload {
+            "W8" => Problem {
+                workload: "W8",
+                simulator: Arc::new(Sir::daily()),
+                adapter: Adapter::new()
+                    .convert_dtype(Dtype::F64, Dtype::F32)
+                    .rename("parameters", "inference_variables")
+                    .rename("observables", "summary_variables"),
+                summary: TimeSeriesNetwork::default().into(),
+                standardize: vec![Variable::InferenceVariables],
+                parameters: 2,
+                sizes: 160..=160,
+                elements: "observables",
+                features: 1,
+                conditions: 0,
+            },
+            // One number of observations for all data sets of a batch.
+            _ => Problem {
+                workload: "W7",
+                simulator: Arc::new(LinearRegression { size_per_batch: true, ..LinearRegression::default() }),
+                adapter: linear_regression_adapter(),
+                summary: DeepSet { summary_dim: 64, ..DeepSet::default() }.into(),
+                standardize: vec![Variable::InferenceVariables, Variable::SummaryVariables],
+                parameters: 3,
+                sizes: 5..=14,
+                elements: "x",
+                features: 2,
+                conditions: 1,
+            },
+        }
+    }
+
+    fn workflow(&self, device: &Device, threads: usize) -> Result<BasicWorkflow> {
+        BasicWorkflow::new(self.simulator.clone())
+            .adapter(self.adapter.clone())
+            .summary_network(self.summary.clone())
+            .inference_network(CouplingFlow::default())
+            .standardize(self.standardize.clone())
+            .seed(1)
+            .device(device.clone())
+            .threads(threads)
+            .build()
+    }
 }
 
 /// Adam on gradients of which each is clipped to a norm of 1.5, 5 % of the steps to warm up, half a cosine to 0: the peer's.
@@ -49,37 +97,42 @@ fn fit(epochs: usize, batches_per_epoch: usize) -> Fit {
 /// What the phases cost, of the networks that a workflow has.
 struct Costs {
     params: usize,
-    /// Floating point operations of the flow for one row, and of the summary network for sets of 5, 6, …, 14 elements.
+    /// Floating point operations of the flow for one row, and of the summary network for each number of elements.
     flow: usize,
     summary: Vec<usize>,
 }
 
 impl Costs {
-    fn of(workflow: &BasicWorkflow) -> Result<Self> {
+    fn of(problem: &Problem, workflow: &BasicWorkflow) -> Result<Self> {
         let built = workflow.approximator()?;
         let network = built.inference_network();
-        let (smallest, largest) = (simulator().smallest as usize, simulator().largest as usize);
         let summary = |elements| built.summary_network().map_or(0, |network| network.flops(elements));
         Ok(Costs {
             params: built.parameters().layout().trainable_count(),
             flow: flops(&CouplingFlow::default(), network.dimension(), network.condition_dimension()),
-            summary: (smallest..=largest).map(summary).collect(),
+            summary: problem.sizes.clone().map(summary).collect(),
         })
     }
 
     /// Floating point operations and bytes of `rows` rows of the flow for data sets of this many elements.
-    fn forward(&self, datasets: usize, elements: usize, rows: usize, inputs: usize, outputs: usize) -> (usize, usize) {
-        let summary = self.summary[elements - simulator().smallest as usize];
-        let inputs = inputs + datasets * (2 * elements + 1);
+    fn forward(
+        &self,
+        problem: &Problem,
+        (datasets, elements, rows): (usize, usize, usize),
+        inputs: usize,
+        outputs: usize,
+    ) -> (usize, usize) {
+        let summary = self.summary[elements - problem.sizes.start()];
+        let inputs = inputs + datasets * (problem.features * elements + problem.conditions);
         (rows * self.flow + datasets * summary, Traffic { weights: self.params, inputs, outputs }.forward())
     }
 
     /// Floating point operations and bytes of a fit, on average over the numbers of elements.
-    fn training(&self, steps: usize) -> (usize, usize) {
-        let sizes = self.summary.len();
-        let summary = self.summary.iter().sum::<usize>() / sizes;
-        let elements = 2 * simulator().smallest as usize + sizes - 1; // x and y: twice the mean
-        let inputs = BATCH * (elements + 1 + PARAMETERS);
+    fn training(&self, problem: &Problem, steps: usize) -> (usize, usize) {
+        let summary = self.summary.iter().sum::<usize>() / self.summary.len();
+        let twice_the_mean = problem.sizes.start() + problem.sizes.end();
+        let numbers = BATCH * problem.features * twice_the_mean / 2;
+        let inputs = numbers + BATCH * (problem.conditions + problem.parameters);
         let traffic = Traffic { weights: self.params, inputs, outputs: 1 };
         (steps * 3 * BATCH * (self.flow + summary), steps * traffic.training())
     }
@@ -87,6 +140,7 @@ impl Costs {
 
 /// What all phases share.
 struct Study<'a> {
+    problem: Problem,
     options: &'a BenchOptions,
     devices: Vec<Device>,
 }
@@ -94,8 +148,8 @@ struct Study<'a> {
 /// A trained workflow for each number of threads.
 type Trained = Vec<BasicWorkflow>;
 
-pub(super) fn run(options: &BenchOptions, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-    let study = Study { options, devices: options.devices()? };
+pub(super) fn run(workload: &str, options: &BenchOptions, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    let study = Study { problem: Problem::of(workload), options, devices: options.devices()? };
     if options.wants("time_to_first_step", BATCH) {
         study.first_steps(take)?;
     }
@@ -112,7 +166,7 @@ impl Study<'_> {
         (flops, bytes): (usize, usize),
     ) -> Subject<'a> {
         let device = &self.devices[0];
-        Subject { device, workload: "W7", phase, batch, variant: "default", params, flops, bytes }
+        Subject { device, workload: self.problem.workload, phase, batch, variant: "default", params, flops, bytes }
     }
 
     fn sides(&self) -> impl Iterator<Item = (&Device, usize)> {
@@ -127,10 +181,10 @@ impl Study<'_> {
     fn first_steps(&self, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
         for (device, threads) in self.sides() {
             let clock = Clock::start();
-            let mut first = workflow(device, threads)?;
+            let mut first = self.problem.workflow(device, threads)?;
             first.fit_online(fit(1, 1))?;
             let times = self.since_start(clock.seconds());
-            let params = Costs::of(&first)?.params;
+            let params = Costs::of(&self.problem, &first)?.params;
             take(Row::new(&self.subject("time_to_first_step", BATCH, params, (0, 0)), threads, &times))?;
         }
         Ok(())
@@ -146,7 +200,7 @@ impl Study<'_> {
         };
         let mut trained = Trained::new();
         for (device, threads) in self.sides() {
-            let mut workflow = workflow(device, threads)?;
+            let mut workflow = self.problem.workflow(device, threads)?;
             let clock = Clock::start();
             let history = workflow.fit_online(fit(epochs, batches))?;
             let fitted = clock.seconds();
@@ -154,10 +208,10 @@ impl Study<'_> {
             let clock = Clock::start();
             workflow.sample(&one, DRAWS)?;
             let drawn = clock.seconds();
-            let (costs, steps) = (Costs::of(&workflow)?, epochs * batches);
+            let (costs, steps) = (Costs::of(&self.problem, &workflow)?, epochs * batches);
             let whole = self.since_start((fitted.0 + drawn.0, fitted.1 + drawn.1));
             let phases = [
-                ("fit_online", costs.training(steps), Times::once(fitted)),
+                ("fit_online", costs.training(&self.problem, steps), Times::once(fitted)),
                 ("time_to_first_posterior", (0, 0), whole),
             ];
             let loss = history.epoch_losses().last().copied().unwrap_or(f64::NAN);
@@ -175,10 +229,12 @@ impl Study<'_> {
     /// Draws, densities and simulations, again and again.
     fn repeated(&self, trained: &Trained, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
         let Some(first) = trained.first() else { return Ok(()) };
-        let costs = Costs::of(first)?;
+        let (problem, costs) = (&self.problem, Costs::of(&self.problem, first)?);
+        let parameters = problem.parameters;
         let (one, many) = (first.simulate(1)?, first.simulate(OBSERVED)?);
-        let elements =
-            |data: &Record| Ok::<_, Error>(data.column("x")?.array.len() / data.datasets()?.unwrap_or(1).max(1));
+        let elements = |data: &Record| {
+            Ok::<_, Error>(data.column(problem.elements)?.array.len() / data.datasets()?.unwrap_or(1).max(1))
+        };
         let (of_one, of_many) = (elements(&one)?, elements(&many)?);
         let mut phase = |name: &str, batch, cost, job: &dyn Fn(&BasicWorkflow) -> Result<()>| -> Result<()> {
             if !self.options.wants(name, batch) {
@@ -187,17 +243,17 @@ impl Study<'_> {
             let works = trained.iter().map(|workflow| -> Work { Box::new(move || job(workflow)) }).collect();
             self.options.measure(&self.subject(name, batch, costs.params, cost), works, take)
         };
-        let cost = costs.forward(1, of_one, DRAWS, 0, PARAMETERS * DRAWS);
+        let cost = costs.forward(problem, (1, of_one, DRAWS), 0, parameters * DRAWS);
         phase("sample-1x1000", DRAWS, cost, &|workflow| workflow.sample(&one, DRAWS).map(drop))?;
         let rows = OBSERVED * DRAWS;
-        let cost = costs.forward(OBSERVED, of_many, rows, 0, PARAMETERS * rows);
+        let cost = costs.forward(problem, (OBSERVED, of_many, rows), 0, parameters * rows);
         phase("sample-300x1000", rows, cost, &|workflow| workflow.sample(&many, DRAWS).map(drop))?;
-        let cost = costs.forward(OBSERVED, of_many, OBSERVED, PARAMETERS * OBSERVED, OBSERVED);
+        let cost = costs.forward(problem, (OBSERVED, of_many, OBSERVED), parameters * OBSERVED, OBSERVED);
         phase("log_prob-300", OBSERVED, cost, &|workflow| workflow.log_prob(&many).map(drop))?;
         let seed = Cell::new(0);
         phase("simulator-only", BATCH, (0, 0), &|_| {
             seed.set(seed.get() + 1);
-            simulator().simulate(BATCH, seed.get()).map(drop)
+            problem.simulator.simulate(BATCH, seed.get()).map(drop)
         })
     }
 }
@@ -213,7 +269,7 @@ mod tests {
             BenchOptions { epochs: 1, batches: 2, budget: 1e-9, threads: vec![1, 2], ..BenchOptions::default() };
         let only = ["time", "fit", "sample-1x", "log_prob", "simulator"].map(str::to_string).to_vec();
         let mut rows = Vec::new();
-        run(&BenchOptions { only, ..options }, &mut |row| {
+        run("W7", &BenchOptions { only, ..options }, &mut |row| {
             rows.push(row);
             Ok(())
         })

@@ -1,0 +1,201 @@
+//! A training as plain data: what `run.toml` holds, completed by defaults, and ready to run.
+
+mod config;
+mod source;
+
+use std::sync::Arc;
+
+use super::basic::BasicWorkflow;
+use super::callback::Callback;
+use super::checkpoint::Checkpoint;
+use super::defaults::Defaults;
+use super::fit::Fit;
+use super::fitting::Validation;
+use super::history::History;
+use super::roles::Roles;
+use crate::adapters::Adapter;
+use crate::approximators::ContinuousApproximator;
+use crate::data::Record;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::optim::Optimizer;
+use crate::random::Key;
+use crate::simulators::{Kind, Pool, Request, Simulator, find};
+use source::{Simulations, Source, first, folder_dataset};
+
+pub use config::{DiagnosticsOptions, FitOptions, RunConfig};
+
+/// Data sets that the table of variables shows.
+const SHOWN: usize = 32;
+
+/// A training that is ready: configuration without gaps, simulations or their source, networks with their weights.
+pub struct Run {
+    /// The configuration, complete.
+    pub config: RunConfig,
+    /// The workflow, before the training.
+    pub workflow: BasicWorkflow,
+    /// Data sets such as those that will be trained on.
+    pub example: Record,
+    /// What was decided and why, a sentence each.
+    pub notes: Vec<String>,
+    fit: Fit,
+    source: Source,
+}
+
+impl Run {
+    /// Fills the gaps of a configuration, loads or makes the simulations, checks them all, and gives the networks weights.
+    /// Nothing is written.
+    pub fn prepare(mut config: RunConfig) -> Result<Self> {
+        let mut notes = Vec::new();
+        let seed = *config.seed.get_or_insert(0);
+        let threads = *config.threads.get_or_insert_with(available_threads);
+        let pool = Pool::new(threads)?;
+        let device = Device::named(config.device.get_or_insert_with(|| "cpu".into()), threads)?;
+        let simulator: Option<Arc<dyn Simulator>> = match &config.simulator {
+            Some(name) => Some(find(name)?.into()),
+            None => None,
+        };
+        let roles = match (&config.roles, &simulator) {
+            (Some(roles), _) => Some(roles.clone()),
+            (None, Some(simulator)) => Some(Roles::of_simulator(&**simulator)?),
+            (None, None) if config.adapter.is_some() => None,
+            (None, None) => Some(Roles::default()),
+        };
+        let simulations = Simulations::find(&config, roles.as_ref(), simulator.as_deref(), seed, &pool)?;
+        let example = match (simulations.first(SHOWN, roles.as_ref())?, &simulator) {
+            (Some(example), _) => example,
+            (None, Some(simulator)) => simulator.sample(&Request::new(SHOWN, Key::new(seed).fork("example")))?,
+            (None, None) => return Err(nothing_to_train_on()),
+        };
+        let defaults = match (&roles, &simulator) {
+            (Some(roles), None) => Defaults::for_roles(roles, &example)?,
+            (Some(roles), Some(_)) if config.roles.is_some() => Defaults::for_roles(roles, &example)?,
+            (_, Some(simulator)) => Defaults::for_simulator(&**simulator, &example)?,
+            (None, None) => Defaults {
+                adapter: Adapter::new(),
+                approximator: ContinuousApproximator::default(),
+                fit: Fit::default(),
+                notes: Vec::new(),
+            },
+        };
+        let defaults = match &simulations {
+            Simulations::Online => defaults.for_fresh_simulations(),
+            existing => defaults.for_fixed_simulations(existing.count()?),
+        };
+        notes.extend(defaults.notes.iter().cloned());
+        if let Some(roles) = &mut config.roles {
+            roles.kind = Some(roles.adapter(&example)?.1);
+            if roles.kind == Some(Kind::Series) {
+                notes.push("the order of the elements is kept".into());
+            }
+        }
+        let adapter = config.adapter.get_or_insert(defaults.adapter).clone();
+        let mut fit = config.training.complete(defaults.fit);
+        let source = simulations.divide(&mut config, roles.as_ref(), seed, &mut notes)?;
+        if let (Some(rows), None, false) = (source.rows()?, config.training.epochs, config.growing) {
+            fit.epochs = Defaults::offline_epochs(rows, fit.batch_size);
+            notes.push(format!("{} epochs for {rows} simulations; change it with --epochs", fit.epochs));
+        }
+        fit.check()?;
+        if fit.patience.is_some() && source.is_online() && config.validation.unwrap_or(0) == 0 {
+            return Err(Error::argument(
+                "--patience",
+                "early stopping watches the validation loss, and there are no data for it; add --validation 300",
+            ));
+        }
+        fit.optimizer.get_or_insert(match source.is_online() {
+            true => Optimizer::default(),
+            false => Optimizer::for_fixed_data(),
+        });
+        config.training = FitOptions::of(&fit, source.is_online() || config.growing);
+        let summary = config.summary_network.take().or(defaults.approximator.summary_network);
+        config.summary_network = summary.clone();
+        let approximator = ContinuousApproximator {
+            inference_network: config.inference_network.get_or_insert(defaults.approximator.inference_network).clone(),
+            summary_network: summary,
+            standardize: config.standardize.get_or_insert(defaults.approximator.standardize).clone(),
+        };
+        let builder = match simulator {
+            Some(simulator) => BasicWorkflow::new(simulator),
+            None => BasicWorkflow::from_simulations(),
+        };
+        let mut workflow =
+            builder.adapter(adapter).approximator(approximator).seed(seed).device(device).threads(threads).build()?;
+        source.check(workflow.adapter())?;
+        workflow.initialise(&example)?;
+        Ok(Run { config, workflow, example, notes, fit, source })
+    }
+
+    /// Trains, or goes on from a checkpoint of the same run.
+    pub fn train(&mut self, callbacks: &mut [&mut dyn Callback], resume: Option<&Checkpoint>) -> Result<History> {
+        let fit = self.fit.clone();
+        match &self.source {
+            Source::Online => {
+                let validation = match self.config.validation {
+                    None | Some(0) => Validation::None,
+                    Some(count) => Validation::Simulations(count),
+                };
+                self.workflow.fit_online_with(fit, validation, callbacks, resume)
+            }
+            Source::Offline { training, held_out } => {
+                let validation = held_out.clone().map_or(Validation::None, Validation::Data);
+                self.workflow.fit_offline_with(training.clone(), fit, validation, callbacks, resume)
+            }
+            Source::Folder { shards, roles, held_out } => {
+                let validation = self.source.held_out()?.map_or(Validation::None, Validation::Data);
+                let lengths = (&self.config, fit.batch_size, fit.batches_per_epoch);
+                let (adapter, key) = (self.workflow.adapter().clone(), self.workflow.key().fork("offline"));
+                let dataset = folder_dataset(shards, roles, *held_out, &adapter, lengths, key)?;
+                self.workflow.fit_dataset(dataset, fit, validation, callbacks, resume)
+            }
+        }
+    }
+
+    /// The length of the training.
+    pub fn fit(&self) -> &Fit {
+        &self.fit
+    }
+
+    /// Number of training steps of an epoch.
+    pub fn batches_per_epoch(&self) -> usize {
+        match self.source.rows() {
+            Ok(Some(rows)) if !self.config.growing => rows.div_ceil(self.fit.batch_size),
+            _ => self.fit.batches_per_epoch,
+        }
+    }
+
+    /// Data sets for the diagnostics, and where they come from: fresh simulations, else those held out, else those of the
+    /// training.
+    pub fn test_data(&self) -> Result<(Record, String)> {
+        let count = self.config.diagnostics.datasets;
+        if self.workflow.simulator().is_some() {
+            return Ok((self.workflow.simulate_as(count, "diagnose")?, format!("{count} fresh simulations")));
+        }
+        if let Some(data) = self.source.held_out()? {
+            let data = first(&data, count)?;
+            let count = data.datasets()?.unwrap_or(0);
+            return Ok((data, format!("{count} simulations that were held out of the training")));
+        }
+        let data = match &self.source {
+            Source::Online => return Err(nothing_to_train_on()),
+            Source::Offline { training, .. } => first(training, count)?,
+            Source::Folder { shards, roles: Some(roles), .. } => roles.repeat(&shards.first(count)?)?,
+            Source::Folder { shards, roles: None, .. } => shards.first(count)?,
+        };
+        let text = "simulations that were trained on, which flatters the posterior; give more simulations";
+        Ok((data, text.to_string()))
+    }
+}
+
+/// The number of threads that this machine runs at once.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn nothing_to_train_on() -> Error {
+    Error::argument(
+        "train",
+        "there is nothing to train on; name a simulator (such as linear-regression), or give simulations with --data and \
+         their roles",
+    )
+}
