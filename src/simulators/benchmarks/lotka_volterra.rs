@@ -19,7 +19,7 @@ const PRIOR: LogNormals<4> = LogNormals { location: [-0.125, -3.0, -0.125, -3.0]
 /// ```
 ///
 /// `parameters` are α, β, γ, δ; `observables` `[datasets, 2 points]`, all prey and then all predators, or the series
-/// `[datasets, points, 2]` without `flatten`. The equation is solved by Taylor series with an error of 1e-11 a step
+/// `[datasets, points, 2]` without `flatten`. The equation is solved by Taylor series with an error of 1e-10 a step
 /// relative to each population, so that none falls below zero.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -4,6 +4,7 @@
 
 mod bernoulli_glm;
 mod bernoulli_glm_raw;
+mod binomial;
 mod gaussian_linear;
 mod gaussian_linear_uniform;
 mod gaussian_mixture;

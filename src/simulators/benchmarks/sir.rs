@@ -1,7 +1,6 @@
 //! An epidemic.
 
-use rand_distr::Binomial;
-
+use super::binomial::binomial;
 use super::two_species::TwoSpecies;
 use super::*;
 use crate::math::ln_gamma;
@@ -22,7 +21,7 @@ const PRIOR: LogNormals<2> =
 ///
 /// `parameters` are β and γ; `observables` `[datasets, points]`, every 17th day by default, or the series
 /// `[datasets, days, 1]` of all days ([`Sir::daily`], by name `sir-daily`), divided by `total_count` with
-/// `scale_by_total`. The equation is solved by Taylor series with a relative error of 1e-11 a step.
+/// `scale_by_total`. The equation is solved by Taylor series with a relative error of 1e-10 a step.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sir {
@@ -121,9 +120,7 @@ impl Simulator for Sir {
             |rng, theta| {
                 let mut counts = Vec::with_capacity(times.len());
                 for share in self.shares(theta, &times)? {
-                    let binomial = Binomial::new(self.total_count, share)
-                        .map_err(|e| Error::value("share of infected people", format!("is {share}: {e}")))?;
-                    counts.push(binomial.sample(rng) as f64 * unit);
+                    counts.push(binomial(rng, self.total_count, share)? as f64 * unit);
                 }
                 Ok(rows(counts, 1, self.subsample != Subsample::All))
             },
