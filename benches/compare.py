@@ -34,16 +34,16 @@ def arguments(given=None):
     option("--python", metavar="NAME=PATH", nargs="+", action="extend", default=[],
            help="a peer and the interpreter of its virtual environment; may be repeated")
     option("--ferroflow", metavar="PATH", default="target/release/ferroflow", help="the binary [default: %(default)s]")
-    option("--workloads", metavar="W", nargs="+", default=["W1", "W2", "W3"], choices=["W1", "W2", "W3", "W7"],
-           help="W1, W2, W3, W7 [default: W1 W2 W3]; a peer that lacks one says so and is left out of it")
+    option("--workloads", metavar="W", nargs="+", default=["W1", "W2", "W3"], choices=["W1", "W2", "W3", "W4", "W5", "W7", "W8"],
+           help="W1 to W5, W7, W8 [default: W1 W2 W3]; a peer that lacks one says so and is left out of it")
     option("--threads", metavar="N", type=positive, default=1, help="threads of every program [default: 1]")
     option("--rounds", metavar="N", type=positive, default=3, help="how often all of them take turns [default: 3]")
     option("--w7-rounds", metavar="N", type=positive, default=1,
-           help="rounds that W7 takes part in, whose fit takes minutes [default: 1]")
+           help="rounds that W7 and W8 take part in, whose fits take minutes [default: 1]")
     option("--budget", metavar="SECONDS", type=seconds, default=0.5, help="repeats of a phase in a round [default: 0.5]")
     option("--only", metavar="TEXT", nargs="+", action="extend", default=[],
            help="only phases whose name and batch, such as log_prob@64, contain one of these")
-    option("--epochs", metavar="N", type=positive, help="epochs of W7's fit [default: 15]")
+    option("--epochs", metavar="N", type=positive, help="epochs of the fit of W7 and W8 [default: 15]")
     option("--batches", metavar="N", type=positive, help="batches of each of them [default: 200]")
     option("--timeout", metavar="SECONDS", type=seconds, default=3600, help="longest time of one run [default: 3600]")
     option("--out", metavar="FILE", help="append the rows to this file, one JSON object a line")
@@ -119,7 +119,7 @@ class Session:
         if workload == "ceilings":
             return [options.ferroflow, "bench", workload, *common, "--only", PEAK, "--budget", "0.2"]
         common += ["--budget", str(options.budget)]
-        if workload == "W7":
+        if workload in ("W7", "W8"):
             for flag, value in (("--epochs", options.epochs), ("--batches", options.batches)):
                 common += [flag, str(value)] if value else []
         if name == OURS:
@@ -176,7 +176,7 @@ class Session:
         for number in range(1, self.options.rounds + 1):
             self.run(number, OURS, "ceilings")
             for workload in self.options.workloads:
-                if workload != "W7" or number <= self.options.w7_rounds:
+                if workload not in ("W7", "W8") or number <= self.options.w7_rounds:
                     for name in (OURS, *self.peers):
                         self.run(number, name, workload)
 
