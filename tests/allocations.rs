@@ -4,7 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable};
+use ferroflow::approximators::{
+    Approximator, Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable,
+};
 use ferroflow::device::Device;
 use ferroflow::networks::{CouplingFlow, DeepSet};
 use ferroflow::nn::Mlp;

@@ -39,7 +39,7 @@ fn kill_and_resume(count: u64) {
             let finished = run_and_kill(dir, &start, wait);
             let model = dir.join(&out).join("model.safetensors");
             if model.exists() {
-                let file = ModelFile::load(&model).expect("a complete model file after kill -9");
+                let file: ModelFile = ModelFile::load(&model).expect("a complete model file after kill -9");
                 let checkpoint = Checkpoint::from_file(&file).expect("a complete checkpoint");
                 interrupted += usize::from(!checkpoint.is_complete());
             }

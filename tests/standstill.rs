@@ -85,7 +85,8 @@ fn resuming_changes_no_bit() {
     assert!(epochs > 6);
     let mut broken = workflow(folders[1].path());
     broken.fit_offline_with(noise(64, 1), fit(), validation(), &mut [&mut Stop(epochs - 3)], None).unwrap_err();
-    let file = ferroflow::io::ModelFile::load(&folders[1].path().join("model.safetensors")).unwrap();
+    let file: ferroflow::io::ModelFile =
+        ferroflow::io::ModelFile::load(&folders[1].path().join("model.safetensors")).unwrap();
     let checkpoint = Checkpoint::from_file(&file).unwrap();
     let mut resumed = workflow(folders[1].path());
     let again = resumed.fit_offline_with(noise(64, 1), fit(), validation(), &mut [], Some(&checkpoint)).unwrap();

@@ -2,13 +2,27 @@
 //!
 //! A [`Batch`] is what the adapter's output looks like to a network: `inference_variables` `[datasets, D]`,
 //! `inference_conditions` `[datasets, C]`, `summary_variables` (sets or series, ragged) and `sample_weight`.
+//!
+//! A configuration implements [`Approximator`]; with weights it is a [`BuiltApproximator`] with an [`Objective`]: what its networks
+//! learn. Most objectives are a summary network with a [`Head`] behind it.
 
+mod approximator;
 mod batch;
+mod built;
+mod conditioned;
 mod continuous;
+mod dimensions;
+mod objective;
 mod standardizer;
 mod trainable;
+mod trained;
 
+pub use approximator::{Approximator, Parts};
 pub use batch::{Batch, Matrix, Sets};
-pub use continuous::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions, LossGradients};
+pub use built::{BuiltApproximator, LossGradients};
+pub use conditioned::{Conditioned, Head};
+pub use continuous::{BuiltContinuousApproximator, ContinuousApproximator, Density};
+pub use dimensions::Dimensions;
+pub use objective::{Inputs, Objective};
 pub use standardizer::{Moments, Standardizer, Variable};
 pub use trainable::{StepOutcome, Trainable};

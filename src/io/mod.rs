@@ -3,5 +3,5 @@
 mod model_file;
 mod run_folder;
 
-pub use model_file::{Header, ModelFile, TrainingState, TrainingSummary, VariableInfo};
+pub use model_file::{Header, ModelFile, TrainingState, TrainingSummary, VariableInfo, kind_of_model};
 pub use run_folder::RunFolder;

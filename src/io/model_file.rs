@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::Adapter;
-use crate::approximators::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable};
+use crate::approximators::{
+    Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Objective, Standardizer, Trainable,
+};
 use crate::codecs::{Array, safetensors};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -56,9 +58,9 @@ pub struct TrainingSummary {
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone)]
-pub struct Header {
+pub struct Header<A = ContinuousApproximator> {
     /// Configuration of the networks and the standardisation.
-    pub approximator: ContinuousApproximator,
+    pub approximator: A,
     /// Widths of the canonical variables.
     pub dimensions: Dimensions,
     /// The adapter with what it has learned.
@@ -84,16 +86,16 @@ pub struct TrainingState {
 
 /// A model file in memory.
 #[derive(Debug, Clone)]
-pub struct ModelFile {
+pub struct ModelFile<A = ContinuousApproximator> {
     /// Everything but the weights.
-    pub header: Header,
+    pub header: Header<A>,
     /// The weights by their parameter names.
     pub weights: Vec<(String, Array)>,
     /// What is needed to go on with the training; `None` when it is complete.
     pub training_state: Option<TrainingState>,
 }
 
-impl ModelFile {
+impl<A: Approximator> ModelFile<A> {
     /// Writes the file as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
         let header = &self.header;
@@ -101,7 +103,7 @@ impl ModelFile {
             ("format".to_string(), FORMAT.to_string()),
             ("format_version".to_string(), VERSION.to_string()),
             ("crate_version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
-            ("kind".to_string(), "continuous".to_string()),
+            ("kind".to_string(), A::KIND.to_string()),
         ]);
         let mut put = |key: &str, value: std::result::Result<String, serde_json::Error>| -> Result<()> {
             let value = value.map_err(|e| Error::file(path, format!("the {key} cannot be written to a file ({e}); a model with a network of your own is saved without it: give the network again when loading")))?;
@@ -128,18 +130,11 @@ impl ModelFile {
     pub fn load(path: &Path) -> Result<Self> {
         let file = safetensors::read(path)?;
         let metadata = Metadata { path, values: &file.metadata };
-        if metadata.get("format")? != FORMAT {
-            return Err(Error::file(
-                path,
-                "is a safetensors file, but not a model of ferroflow; give a model.safetensors that `train` wrote",
-            ));
-        }
-        let version: u32 = metadata.parse("format_version")?;
-        if version > VERSION {
-            return Err(Error::file(
-                path,
-                format!("has format version {version}, this program reads versions up to {VERSION}; use a newer one"),
-            ));
+        let kind = metadata.kind()?;
+        if kind != A::KIND {
+            let message =
+                format!("holds a {kind} model, and a {} model is needed here; give one of that kind", A::KIND);
+            return Err(Error::file(path, message));
         }
         let header = Header {
             approximator: metadata.parse("approximator")?,
@@ -163,7 +158,7 @@ impl ModelFile {
     }
 
     /// The approximator with its weights on a device.
-    pub fn approximator(&self, path: &Path, device: &Device) -> Result<BuiltContinuousApproximator> {
+    pub fn approximator(&self, path: &Path, device: &Device) -> Result<BuiltApproximator<A::Objective>> {
         let Header { approximator, dimensions, standardizer, .. } = &self.header;
         let mut built = approximator.build(dimensions.clone(), device, Key::new(self.header.training.seed))?;
         load_weights(&mut built, &self.weights).map_err(|e| {
@@ -178,12 +173,18 @@ impl ModelFile {
 }
 
 /// Replaces all weights; each must be given once and none may be left over.
-fn load_weights(approximator: &mut BuiltContinuousApproximator, weights: &[(String, Array)]) -> Result<()> {
+fn load_weights<O: Objective>(approximator: &mut BuiltApproximator<O>, weights: &[(String, Array)]) -> Result<()> {
     let expected = approximator.parameters().layout().entries().len();
     if weights.len() != expected {
         return Err(Error::shape("weights", format!("{} arrays for a model of {expected}", weights.len())));
     }
     weights.iter().try_for_each(|(name, array)| approximator.parameters_mut().set(name, array))
+}
+
+/// What kind of approximator a model file holds: `continuous`, `ratio`, …
+pub fn kind_of_model(path: &Path) -> Result<String> {
+    let file = safetensors::read(path)?;
+    Ok(Metadata { path, values: &file.metadata }.kind()?.to_string())
 }
 
 struct Metadata<'a> {
@@ -192,6 +193,24 @@ struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
+    /// The kind of approximator, of a file that is a model of a known version.
+    fn kind(&self) -> Result<&str> {
+        if self.get("format")? != FORMAT {
+            return Err(Error::file(
+                self.path,
+                "is a safetensors file, but not a model of ferroflow; give a model.safetensors that `train` wrote",
+            ));
+        }
+        let version: u32 = self.parse("format_version")?;
+        if version > VERSION {
+            return Err(Error::file(
+                self.path,
+                format!("has format version {version}, this program reads versions up to {VERSION}; use a newer one"),
+            ));
+        }
+        self.get("kind")
+    }
+
     fn get(&self, key: &str) -> Result<&str> {
         self.values.get(key).map(String::as_str).ok_or_else(|| {
             Error::file(self.path, format!("has no metadata '{key}'; it is not a model of ferroflow, or damaged"))

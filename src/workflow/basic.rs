@@ -7,13 +7,18 @@ use super::builder::WorkflowBuilder;
 use super::checkpoint::Checkpoint;
 use super::history::History;
 use crate::adapters::Adapter;
-use crate::approximators::{BuiltContinuousApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable};
+use crate::approximators::{
+    Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable,
+};
 use crate::data::Record;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::io::{Header, ModelFile, TrainingSummary, VariableInfo};
 use crate::random::Key;
 use crate::simulators::{Pool, Request, Simulator};
+
+/// The workflow of a posterior (or, with data and parameters in each other's place, a likelihood).
+pub type BasicWorkflow = Workflow<ContinuousApproximator>;
 
 /// Simulator, adapter, networks: from simulations to a posterior that costs milliseconds.
 ///
@@ -32,15 +37,15 @@ use crate::simulators::{Pool, Request, Simulator};
 /// # Ok(())
 /// # }
 /// ```
-pub struct BasicWorkflow {
+pub struct Workflow<A: Approximator> {
     pub(super) simulator: Option<Arc<dyn Simulator>>,
     pub(super) adapter: Adapter,
-    pub(super) config: ContinuousApproximator,
+    pub(super) config: A,
     pub(super) seed: u64,
     pub(super) device: Device,
     pub(super) pool: Pool,
     pub(super) folder: Option<PathBuf>,
-    pub(super) built: Option<BuiltContinuousApproximator>,
+    pub(super) built: Option<BuiltApproximator<A::Objective>>,
     /// Widths that the networks were built for.
     pub(super) dimensions: Option<Dimensions>,
     /// Parameters, and data with conditions.
@@ -50,15 +55,21 @@ pub struct BasicWorkflow {
     pub(super) notes: Vec<String>,
 }
 
-impl BasicWorkflow {
+impl<A: Approximator> Workflow<A> {
     /// A workflow around a simulator.
     #[allow(clippy::new_ret_no_self)]
-    pub fn new(simulator: impl Simulator + 'static) -> WorkflowBuilder {
+    pub fn new(simulator: impl Simulator + 'static) -> WorkflowBuilder<A>
+    where
+        A: Default,
+    {
         WorkflowBuilder::new(Some(Arc::new(simulator)))
     }
 
     /// A workflow without a simulator, for simulations that exist already.
-    pub fn from_simulations() -> WorkflowBuilder {
+    pub fn from_simulations() -> WorkflowBuilder<A>
+    where
+        A: Default,
+    {
         WorkflowBuilder::new(None)
     }
 
@@ -66,11 +77,11 @@ impl BasicWorkflow {
     /// fresh simulations.
     pub fn load(path: impl Into<PathBuf>, simulator: Option<Arc<dyn Simulator>>, device: Device) -> Result<Self> {
         let path = path.into();
-        let file = ModelFile::load(&path)?;
+        let file = ModelFile::<A>::load(&path)?;
         let built = file.approximator(&path, &device)?;
         let history = Checkpoint::from_file(&file)?.state.history;
         let header = file.header;
-        Ok(BasicWorkflow {
+        Ok(Workflow {
             simulator,
             adapter: header.adapter,
             config: header.approximator,
@@ -119,7 +130,7 @@ impl BasicWorkflow {
         self.history = history;
     }
 
-    pub(super) fn header(&self, adapter: Adapter, standardizer: Standardizer) -> Result<Header> {
+    pub(super) fn header(&self, adapter: Adapter, standardizer: Standardizer) -> Result<Header<A>> {
         let dimensions = self.dimensions.clone().ok_or_else(untrained)?;
         Ok(Header {
             approximator: self.config.clone(),
@@ -144,7 +155,7 @@ impl BasicWorkflow {
     }
 
     /// The trained approximator; an error before the first fit.
-    pub fn approximator(&self) -> Result<&BuiltContinuousApproximator> {
+    pub fn approximator(&self) -> Result<&BuiltApproximator<A::Objective>> {
         self.built.as_ref().ok_or_else(untrained)
     }
 
@@ -154,7 +165,7 @@ impl BasicWorkflow {
     }
 
     /// Configuration of networks and standardisation.
-    pub fn configuration(&self) -> &ContinuousApproximator {
+    pub fn configuration(&self) -> &A {
         &self.config
     }
 
@@ -162,8 +173,7 @@ impl BasicWorkflow {
     pub fn describe(&self) -> String {
         let mut lines = self.notes.clone();
         if let Some(built) = &self.built {
-            lines.extend(built.summary_network().map(|network| network.describe()));
-            lines.push(built.inference_network().describe());
+            lines.extend(built.describe().into_iter().map(|(_, layers)| layers));
         }
         lines.join("\n")
     }

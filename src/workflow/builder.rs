@@ -3,21 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::basic::BasicWorkflow;
+use super::basic::Workflow;
 use super::history::History;
 use crate::adapters::Adapter;
-use crate::approximators::{ContinuousApproximator, Variable};
+use crate::approximators::{Approximator, ContinuousApproximator, Variable};
 use crate::device::Device;
 use crate::error::Result;
 use crate::io::TrainingSummary;
 use crate::networks::{InferenceChoice, SummaryChoice};
 use crate::simulators::{Pool, Simulator};
 
-/// A workflow under construction; see [`BasicWorkflow::new`].
-pub struct WorkflowBuilder {
+/// A workflow under construction; see [`Workflow::new`].
+pub struct WorkflowBuilder<A = ContinuousApproximator> {
     simulator: Option<Arc<dyn Simulator>>,
     adapter: Adapter,
-    approximator: ContinuousApproximator,
+    approximator: A,
     seed: u64,
     device: Device,
     threads: usize,
@@ -25,12 +25,12 @@ pub struct WorkflowBuilder {
     notes: Vec<String>,
 }
 
-impl WorkflowBuilder {
+impl<A: Approximator + Default> WorkflowBuilder<A> {
     pub(super) fn new(simulator: Option<Arc<dyn Simulator>>) -> Self {
         WorkflowBuilder {
             simulator,
             adapter: Adapter::new(),
-            approximator: ContinuousApproximator::default(),
+            approximator: A::default(),
             seed: 0,
             device: Device::cpu(),
             threads: 1,
@@ -38,7 +38,9 @@ impl WorkflowBuilder {
             notes: Vec::new(),
         }
     }
+}
 
+impl<A: Approximator> WorkflowBuilder<A> {
     /// The adapter that turns records into `inference_variables`, `inference_conditions` and `summary_variables`.
     pub fn adapter(mut self, adapter: Adapter) -> Self {
         self.adapter = adapter;
@@ -47,24 +49,18 @@ impl WorkflowBuilder {
 
     /// The network that learns summary statistics.
     pub fn summary_network(mut self, network: impl Into<SummaryChoice>) -> Self {
-        self.approximator.summary_network = Some(network.into());
-        self
-    }
-
-    /// The network that represents the posterior; a coupling flow by default.
-    pub fn inference_network(mut self, network: impl Into<InferenceChoice>) -> Self {
-        self.approximator.inference_network = network.into();
+        *self.approximator.parts_mut().summary_network = Some(network.into());
         self
     }
 
     /// The variables that are standardised while training; the inference variables by default.
     pub fn standardize(mut self, variables: impl IntoIterator<Item = Variable>) -> Self {
-        self.approximator.standardize = variables.into_iter().collect();
+        *self.approximator.parts_mut().standardize = variables.into_iter().collect();
         self
     }
 
     /// Networks and standardisation together.
-    pub fn approximator(mut self, approximator: ContinuousApproximator) -> Self {
+    pub fn approximator(mut self, approximator: A) -> Self {
         self.approximator = approximator;
         self
     }
@@ -99,10 +95,10 @@ impl WorkflowBuilder {
     }
 
     /// The workflow. Networks get their weights when the first data are seen.
-    pub fn build(self) -> Result<BasicWorkflow> {
+    pub fn build(self) -> Result<Workflow<A>> {
         self.adapter.check()?;
         let pool = Pool::new(self.threads)?;
-        Ok(BasicWorkflow {
+        Ok(Workflow {
             simulator: self.simulator,
             adapter: self.adapter,
             config: self.approximator,
@@ -117,5 +113,13 @@ impl WorkflowBuilder {
             training: TrainingSummary::default(),
             notes: self.notes,
         })
+    }
+}
+
+impl WorkflowBuilder<ContinuousApproximator> {
+    /// The network that represents the distribution; a coupling flow by default.
+    pub fn inference_network(mut self, network: impl Into<InferenceChoice>) -> Self {
+        self.approximator.inference_network = network.into();
+        self
     }
 }

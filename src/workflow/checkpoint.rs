@@ -2,7 +2,7 @@
 
 use super::trainer::State;
 use crate::adapters::Adapter;
-use crate::approximators::Standardizer;
+use crate::approximators::{Approximator, Standardizer};
 use crate::codecs::{Array, Values};
 use crate::error::{Error, Result};
 use crate::io::TrainingState;
@@ -109,7 +109,7 @@ impl Checkpoint {
     }
 
     /// The checkpoint that a model file holds.
-    pub fn from_file(file: &crate::io::ModelFile) -> Result<Self> {
+    pub fn from_file<A: Approximator>(file: &crate::io::ModelFile<A>) -> Result<Self> {
         let damaged = |what: &str| {
             Error::argument(
                 "resume",

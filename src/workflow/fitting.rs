@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::basic::BasicWorkflow;
+use super::basic::Workflow;
 use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::fit::Fit;
@@ -10,7 +10,7 @@ use super::history::History;
 use super::trainer::Trainer;
 use super::variables::describe_variables;
 use crate::adapters::Strictness;
-use crate::approximators::{Batch, Dimensions};
+use crate::approximators::{Approximator, Batch, Dimensions};
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::error::{Error, Result};
 use crate::io::{ModelFile, TrainingSummary};
@@ -27,7 +27,7 @@ pub enum Validation {
     Data(Record),
 }
 
-impl BasicWorkflow {
+impl<A: Approximator> Workflow<A> {
     /// Trains on fresh simulations in every step.
     pub fn fit_online(&mut self, fit: Fit) -> Result<History> {
         self.fit_online_with(fit, Validation::None, &mut [], None)

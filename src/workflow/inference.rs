@@ -1,9 +1,9 @@
 //! Draws and densities of a trained workflow.
 
-use super::basic::BasicWorkflow;
+use super::basic::{BasicWorkflow, Workflow};
 use super::blocks::DrawBlocks;
 use crate::adapters::Strictness;
-use crate::approximators::Batch;
+use crate::approximators::{Approximator, Batch};
 use crate::codecs::{Array, Values};
 use crate::data::{Column, Record};
 use crate::error::{Error, Result};
@@ -82,8 +82,11 @@ impl BasicWorkflow {
         }
         Ok(log_prob)
     }
+}
 
-    fn adapted(&self, data: &Record, with_parameters: bool) -> Result<Batch> {
+impl<A: Approximator> Workflow<A> {
+    /// The canonical variables of observed data, with the parameters or without them.
+    pub(super) fn adapted(&self, data: &Record, with_parameters: bool) -> Result<Batch> {
         for VariableInfo { name, .. } in &self.variables.1 {
             data.column(name)?;
         }

@@ -18,7 +18,7 @@ mod run;
 mod trainer;
 mod variables;
 
-pub use basic::BasicWorkflow;
+pub use basic::{BasicWorkflow, Workflow};
 pub use builder::WorkflowBuilder;
 pub use callback::{Callback, Control, EpochRecord, StepRecord};
 pub use checkpoint::Checkpoint;

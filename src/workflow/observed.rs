@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use super::basic::BasicWorkflow;
+use super::basic::Workflow;
 use super::roles::repeated;
 use crate::adapters::{Adapter, Transform};
+use crate::approximators::Approximator;
 use crate::codecs::npz;
 use crate::data::io::record_from_arrays;
 use crate::data::{Column, Record};
 use crate::error::{Error, Result, nearest};
 use crate::io::VariableInfo;
 
-impl BasicWorkflow {
+impl<A: Approximator> Workflow<A> {
     /// The data and conditions in an `.npz` file, with the parameters if `with_parameters`. Other keys are left out. One
     /// observation may come without the axis of the data sets.
     ///

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable};
+use ferroflow::approximators::{
+    Approximator, Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable,
+};
 use ferroflow::codecs::Array;
 use ferroflow::device::Device;
 use ferroflow::parameters::Role;

@@ -9,26 +9,22 @@
 //!
 //! `˜` marks standardised variables. (Radev et al. 2020, arXiv:2003.06281)
 
-mod built;
-mod dimensions;
-mod loss;
+mod density;
 mod sampling;
-mod summaries;
-
-use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::standardizer::{Standardizer, Variable};
-use crate::autodiff::Tape;
+use super::conditioned::{Conditioned, Construction};
+use super::{Approximator, BuiltApproximator, Dimensions, Parts, Variable};
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::networks::{InferenceChoice, SummaryChoice};
-use crate::parameters::Builder;
 use crate::random::Key;
 
-pub use built::{BuiltContinuousApproximator, LossGradients};
-pub use dimensions::Dimensions;
+pub use density::Density;
+
+/// A continuous approximator with weights on a device.
+pub type BuiltContinuousApproximator = BuiltApproximator<Conditioned<Density>>;
 
 /// Configuration of the approximator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,38 +49,26 @@ impl Default for ContinuousApproximator {
     }
 }
 
-impl ContinuousApproximator {
-    /// Gives the networks weights for variables of the given widths.
-    pub fn build(&self, dimensions: Dimensions, device: &Device, key: Key) -> Result<BuiltContinuousApproximator> {
-        let builder = Builder::new();
-        let summary = match (&self.summary_network, &dimensions.summary_variables[..]) {
-            (None, []) => None,
-            (Some(network), []) => {
-                let message = format!(
-                    "the network {} has nothing to read; name summary_variables in the adapter or remove the network",
-                    network.name()
-                );
-                return Err(Error::argument("summary_network", message));
-            }
-            (Some(network), inputs) => Some(network.build(&builder.scope("summary_network"), inputs)?),
-            (None, _) => {
-                let message = "there are summary_variables but no network for them; choose one, such as DeepSet, or rename them to inference_conditions";
-                return Err(Error::argument("summary_network", message));
-            }
-        };
-        let condition = dimensions.inference_conditions + summary.as_ref().map_or(0, |s| s.summary_dimension());
-        let scope = builder.scope("inference_network");
-        let inference =
-            self.inference_network.build(&scope, dimensions.inference_variables, condition, key.fork("structure"))?;
-        Ok(BuiltContinuousApproximator {
-            parameters: builder.finish(device, key.fork("weights"))?,
-            standardizer: Standardizer::new(&self.standardize),
-            tape: Tape::new(device),
+impl Approximator for ContinuousApproximator {
+    const KIND: &'static str = "continuous";
+    type Objective = Conditioned<Density>;
+
+    fn build(&self, dimensions: Dimensions, device: &Device, key: Key) -> Result<BuiltContinuousApproximator> {
+        let targets = dimensions.inference_variables;
+        let construction = Construction {
+            summary_network: self.summary_network.as_ref(),
+            standardize: &self.standardize,
             dimensions,
-            summary,
-            inference,
-            scratch: Vec::new(),
-            fused: Mutex::default(),
+            device,
+            key,
+        };
+        construction.build(|builder, condition| {
+            let scope = builder.scope("inference_network");
+            Ok(Density::new(self.inference_network.build(&scope, targets, condition, key.fork("structure"))?))
         })
+    }
+
+    fn parts_mut(&mut self) -> Parts<'_> {
+        Parts { summary_network: &mut self.summary_network, standardize: &mut self.standardize }
     }
 }

@@ -1,28 +1,24 @@
 //! Density and draws of a trained approximator, a block of rows at a time.
 
-use std::sync::PoisonError;
-
 use super::BuiltContinuousApproximator;
+use super::density::Density;
 use crate::approximators::batch::Batch;
 use crate::approximators::standardizer::Variable;
+use crate::approximators::trained::Trained;
 use crate::error::{Error, Result};
-use crate::networks::inference::Conditional;
+use crate::networks::inference::BuiltInferenceNetwork;
 use crate::random::Key;
 
 impl BuiltContinuousApproximator {
+    /// The inference network.
+    pub fn inference_network(&self) -> &dyn BuiltInferenceNetwork {
+        &*self.objective.head.network
+    }
+
     /// `ln q` of each data set's inference variables in the adapter's network space, `[datasets]`: the network's density
     /// corrected for the standardisation, not yet for the adapter.
     pub fn log_prob(&self, batch: &Batch) -> Result<Vec<f64>> {
-        let targets = batch.inference_variables.as_ref();
-        let targets = targets.ok_or_else(|| {
-            Error::key("inference_variables", "is missing; give the parameters whose density is asked for")
-        })?;
-        let correction = self.standardizer.moments(Variable::InferenceVariables, "").map_or(0.0, |m| m.log_scale());
-        let condition = self.conditions(batch)?;
-        let mut standardised = Vec::new();
-        self.standardizer.forward(Variable::InferenceVariables, "", targets, &mut standardised)?;
-        let log_prob = self.conditional(condition, batch.datasets)?.log_prob(&standardised)?;
-        Ok(log_prob.into_iter().map(|value| f64::from(value) - correction).collect())
+        self.trained().log_prob(batch)
     }
 
     /// Draws of the inference variables in the adapter's network space, `[datasets, draws, D]`.
@@ -41,15 +37,48 @@ impl BuiltContinuousApproximator {
         first_draw: u64,
         key: Key,
     ) -> Result<Vec<f64>> {
-        let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
-            let key = key.at((first_dataset + dataset) as u64);
-            self.inference.base_draws(&self.parameters, key, first_draw + draw as u64, count, out)
-        };
-        self.sample_from(conditions, draws, base)
+        self.trained().sample_block(conditions, first_dataset, draws, first_draw, key)
     }
 
     /// As [`sample`](Self::sample) with base draws of the caller's choice: `base(data set, first draw, count, out)` appends
     /// `count · D` numbers.
+    pub fn sample_from(
+        &self,
+        conditions: &Batch,
+        draws: usize,
+        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
+    ) -> Result<Vec<f64>> {
+        self.trained().sample_from(conditions, draws, base)
+    }
+}
+
+impl Trained<'_, Density> {
+    /// See [`BuiltContinuousApproximator::log_prob`].
+    pub fn log_prob(&self, batch: &Batch) -> Result<Vec<f64>> {
+        let targets = self.targets(batch)?;
+        let correction = self.standardizer.moments(Variable::InferenceVariables, "").map_or(0.0, |m| m.log_scale());
+        let condition = self.conditions(batch)?;
+        let given = self.networks.head.given(self.parameters, condition, batch.datasets)?;
+        Ok(given.log_prob(&targets)?.into_iter().map(|value| f64::from(value) - correction).collect())
+    }
+
+    /// See [`BuiltContinuousApproximator::sample_block`].
+    pub fn sample_block(
+        &self,
+        conditions: &Batch,
+        first_dataset: usize,
+        draws: usize,
+        first_draw: u64,
+        key: Key,
+    ) -> Result<Vec<f64>> {
+        let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
+            let key = key.at((first_dataset + dataset) as u64);
+            self.networks.head.network.base_draws(self.parameters, key, first_draw + draw as u64, count, out)
+        };
+        self.sample_from(conditions, draws, base)
+    }
+
+    /// See [`BuiltContinuousApproximator::sample_from`].
     pub fn sample_from(
         &self,
         conditions: &Batch,
@@ -68,7 +97,7 @@ impl BuiltContinuousApproximator {
         out.try_reserve_exact(total)
             .map_err(|_| too_many("do not fit into memory; sample in parts with the number of the first draw"))?;
         let moments = self.standardizer.moments(Variable::InferenceVariables, "");
-        self.conditional(condition, conditions.datasets)?.draw(draws, base, |drawn| {
+        self.networks.head.given(self.parameters, condition, conditions.datasets)?.draw(draws, base, |drawn| {
             out.extend(drawn.targets.iter().enumerate().map(|(i, &v)| match moments {
                 Some(moments) => moments.inverse(i % d, f64::from(v)),
                 None => f64::from(v),
@@ -76,15 +105,5 @@ impl BuiltContinuousApproximator {
             Ok(())
         })?;
         Ok(out)
-    }
-
-    /// The inference network at conditions `[datasets, …]`, with packed weights if it has that form.
-    fn conditional(&self, condition: Vec<f32>, datasets: usize) -> Result<Conditional<'_>> {
-        let mut fused = self.fused.lock().unwrap_or_else(PoisonError::into_inner);
-        if fused.is_none() {
-            *fused = Some(self.inference.fuse(&self.parameters)?);
-        }
-        let fused = fused.clone().flatten();
-        Conditional::prepared(&*self.inference, &self.parameters, fused, condition, datasets)
     }
 }

@@ -73,7 +73,7 @@ fn dtype(dtype: Dtype) -> &'static str {
 }
 
 fn model(path: &Path) -> Outcome {
-    let file = ModelFile::load(path)?;
+    let file: ModelFile = ModelFile::load(path)?;
     let built = file.approximator(path, &Device::cpu())?;
     let header = &file.header;
     let training = &header.training;

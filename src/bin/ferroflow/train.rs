@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use ferroflow::Error;
-use ferroflow::approximators::Trainable;
+use ferroflow::approximators::{ContinuousApproximator, Trainable};
 use ferroflow::codecs::atomic_write;
 use ferroflow::io::{ModelFile, RunFolder};
 use ferroflow::networks::{InferenceChoice, SummaryChoice};
@@ -33,7 +33,9 @@ pub fn run(arguments: Train) -> Outcome {
         ));
     }
     let checkpoint = match &resumed {
-        Some(folder) if folder.model().exists() => Some(Checkpoint::from_file(&ModelFile::load(&folder.model())?)?),
+        Some(folder) if folder.model().exists() => {
+            Some(Checkpoint::from_file::<ContinuousApproximator>(&ModelFile::load(&folder.model())?)?)
+        }
         _ => None,
     };
     if let (Some(folder), Some(checkpoint)) = (&resumed, &checkpoint)

@@ -6,7 +6,7 @@ use super::BenchOptions;
 use super::clock::Work;
 use super::row::{Row, Subject};
 use super::traffic::Traffic;
-use crate::approximators::{Batch, ContinuousApproximator, Dimensions, Matrix, Trainable};
+use crate::approximators::{Approximator, Batch, ContinuousApproximator, Dimensions, Matrix, Trainable};
 use crate::bijections::{Spline, Transform};
 use crate::codecs::Array;
 use crate::device::Device;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::approximators::batch::{Batch, Matrix, Sets};
+use super::batch::{Batch, Matrix, Sets};
 use crate::error::{Error, Result};
 use crate::networks::summary::Elements;
 

@@ -1,0 +1,34 @@
+//! What all configurations of approximators have in common.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::objective::Objective;
+use super::{BuiltApproximator, Dimensions, Variable};
+use crate::device::Device;
+use crate::error::Result;
+use crate::networks::SummaryChoice;
+use crate::random::Key;
+
+/// An approximator before it has weights: plain configuration.
+pub trait Approximator: Clone + std::fmt::Debug + Serialize + DeserializeOwned {
+    /// What model files call it.
+    const KIND: &'static str;
+
+    /// Its networks with weights, and their loss.
+    type Objective: Objective;
+
+    /// Gives the networks weights for variables of the given widths.
+    fn build(&self, dimensions: Dimensions, device: &Device, key: Key) -> Result<BuiltApproximator<Self::Objective>>;
+
+    /// The parts that all approximators have.
+    fn parts_mut(&mut self) -> Parts<'_>;
+}
+
+/// Parts of a configuration.
+pub struct Parts<'a> {
+    /// The network that learns summary statistics; needed when there are summary variables.
+    pub summary_network: &'a mut Option<SummaryChoice>,
+    /// The variables that are standardised.
+    pub standardize: &'a mut Vec<Variable>,
+}
