@@ -95,14 +95,20 @@ impl Construction<'_> {
     }
 }
 
-impl<H: Head> Objective for Conditioned<H> {
-    fn loss<'t>(&self, pass: &Pass<'t>, inputs: &Inputs<'_, 't>) -> Result<Var<'t>> {
+impl<H> Conditioned<H> {
+    /// What the head is given, `[datasets, C + K]`.
+    pub(super) fn condition<'t>(&self, pass: &Pass<'t>, inputs: &Inputs<'_, 't>) -> Option<Var<'t>> {
         let summaries = self.summary.as_ref().map(|network| network.forward_all(pass, inputs.summary_variables));
-        let condition = match (inputs.conditions, summaries) {
+        match (inputs.conditions, summaries) {
             (Some(direct), Some(summaries)) => Some(direct.concatenate(&[summaries])),
             (direct, summaries) => direct.or(summaries),
-        };
-        self.head.loss(pass, inputs.targets, condition, inputs.weight)
+        }
+    }
+}
+
+impl<H: Head> Objective for Conditioned<H> {
+    fn loss<'t>(&self, pass: &Pass<'t>, inputs: &Inputs<'_, 't>) -> Result<Var<'t>> {
+        self.head.loss(pass, inputs.targets, self.condition(pass, inputs), inputs.weight)
     }
 
     fn weights_change(&mut self) {

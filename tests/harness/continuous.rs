@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 
 use ferroflow::approximators::{
-    Approximator, Batch, ContinuousApproximator, Dimensions, Matrix, Sets, Trainable, Variable,
+    Approximator, Batch, BuiltApproximator, ContinuousApproximator, Dimensions, LossGradients, Matrix, Objective, Sets,
+    Trainable, Variable,
 };
 use ferroflow::codecs::Array;
 use ferroflow::device::Device;
-use ferroflow::parameters::Role;
+use ferroflow::parameters::{Layout, Role};
 use ferroflow::random::Key;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ fn matrix(array: &Array) -> Matrix {
     Matrix { columns: array.shape().last().copied().unwrap_or(1), values: array.to_f64() }
 }
 
-fn batch(check: &Check) -> Fallible<Batch> {
+pub fn batch(check: &Check) -> Fallible<Batch> {
     let targets = check.input("inference_variables")?;
     let summary_variables = match check.input("summary_variables") {
         Ok(array) => {
@@ -36,7 +37,7 @@ fn batch(check: &Check) -> Fallible<Batch> {
     })
 }
 
-fn standardised(hyper: &Value, batch: &Batch) -> Fallible<Vec<Variable>> {
+pub fn standardised(hyper: &Value, batch: &Batch) -> Fallible<Vec<Variable>> {
     let present = |variable: &Variable| match variable {
         Variable::InferenceVariables => true,
         Variable::InferenceConditions => batch.inference_conditions.is_some(),
@@ -72,18 +73,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
         standardize: standardised(&hyper["standardize"], &data)?,
     };
     let mut built = approximator.build(Dimensions::of(&data)?, &Device::cpu(), Key::new(0))?;
-    let layout = built.parameters().layout().clone();
-    for entry in layout.entries() {
-        let weight = check.weight(&entry.name)?.clone().reshape(entry.shape.axes().to_vec())?;
-        built.parameters_mut().set(&entry.name, &weight)?;
-    }
-    for &variable in &approximator.standardize {
-        let part = |name: &str| check.weight(&format!("standardizer.standardize_layers.{}.{name}.0", variable.key()));
-        let moments = built.standardizer_mut().moments_mut(variable, "").ok_or("not standardised")?;
-        moments.mean = part("moving_mean")?.to_f64();
-        moments.m2 = part("moving_m2")?.to_f64();
-        moments.count = part("count")?.to_f64()[0] as u64;
-    }
+    set_weights(check, &mut built, &approximator.standardize)?;
 
     let rows = data.datasets;
     let conditions = built.conditions(&data)?;
@@ -103,6 +93,32 @@ pub fn continuous(check: &mut Check) -> Outcome {
     })?;
     check.output("sample_from_z", &Array::f64([rows, d], draws)?);
     let gradients = built.loss_gradients(&data)?;
+    hand_in_gradients(check, built.parameters().layout(), gradients)
+}
+
+/// Gives an approximator the weights and moments of a case.
+pub fn set_weights<O: Objective>(
+    check: &mut Check,
+    built: &mut BuiltApproximator<O>,
+    standardize: &[Variable],
+) -> Outcome {
+    let layout = built.parameters().layout().clone();
+    for entry in layout.entries() {
+        let weight = check.weight(&entry.name)?.clone().reshape(entry.shape.axes().to_vec())?;
+        built.parameters_mut().set(&entry.name, &weight)?;
+    }
+    for &variable in standardize {
+        let part = |name: &str| check.weight(&format!("standardizer.standardize_layers.{}.{name}.0", variable.key()));
+        let moments = built.standardizer_mut().moments_mut(variable, "").ok_or("not standardised")?;
+        moments.mean = part("moving_mean")?.to_f64();
+        moments.m2 = part("moving_m2")?.to_f64();
+        moments.count = part("count")?.to_f64()[0] as u64;
+    }
+    Ok(())
+}
+
+/// The loss of a case and its gradients in weights and variables.
+pub fn hand_in_gradients(check: &mut Check, layout: &Layout, gradients: LossGradients) -> Outcome {
     check.output("loss_value", &Array::scalar(gradients.loss));
     check.output("loss", &Array::scalar(gradients.loss));
     for entry in layout.entries().iter().filter(|entry| entry.role == Role::Trainable) {

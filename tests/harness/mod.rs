@@ -11,6 +11,7 @@ mod mlp;
 mod normalisation;
 mod optimiser;
 mod python;
+mod ratio;
 mod recurrent;
 mod spline_transform;
 mod standardize;
@@ -32,6 +33,7 @@ use crate::common::golden::{Check, Harness, Outcome};
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
     ("ContinuousApproximator", continuous::continuous),
+    ("RatioApproximator", ratio::ratio),
     ("ConvolutionalNetwork", summary::convolutional),
     ("CouplingFlow", coupling_flow::coupling_flow),
     ("DeepSet", summary::deep_set),
