@@ -12,6 +12,7 @@ mod offline;
 mod online;
 mod prefetch;
 mod record;
+mod remembered;
 mod shards;
 mod shuffle;
 
@@ -22,5 +23,6 @@ pub use offline::OfflineDataset;
 pub use online::OnlineDataset;
 pub use prefetch::Prefetch;
 pub use record::{Column, Entry, Record, check_offsets};
+pub use remembered::RememberedDataset;
 pub use shards::{Shard, Shards};
 pub use shuffle::WindowShuffle;

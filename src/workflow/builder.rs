@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::basic::Workflow;
+use super::basic::{BasicWorkflow, Workflow};
 use super::history::History;
 use crate::adapters::Adapter;
 use crate::approximators::{Approximator, ContinuousApproximator, Variable};
@@ -117,6 +117,20 @@ impl<A: Approximator> WorkflowBuilder<A> {
 }
 
 impl WorkflowBuilder<ContinuousApproximator> {
+    /// The builder that would make an untrained workflow like the given one.
+    pub(super) fn of(workflow: &BasicWorkflow) -> Self {
+        WorkflowBuilder {
+            simulator: workflow.simulator.clone(),
+            adapter: workflow.adapter.clone(),
+            approximator: workflow.config.clone(),
+            seed: workflow.seed,
+            device: workflow.device.clone(),
+            threads: workflow.pool.threads(),
+            folder: workflow.folder.clone(),
+            notes: workflow.notes.clone(),
+        }
+    }
+
     /// The network that represents the distribution; a coupling flow by default.
     pub fn inference_network(mut self, network: impl Into<InferenceChoice>) -> Self {
         self.approximator.inference_network = network.into();

@@ -98,15 +98,7 @@ impl Roles {
     pub fn adapter(&self, example: &Record) -> Result<(Adapter, Kind)> {
         self.check(example)?;
         let kind = self.kind_of(example)?;
-        let mut adapter = Adapter::new();
-        for key in &self.parameters {
-            adapter = match (self.lower.get(key), self.upper.get(key)) {
-                (Some(&l), Some(&u)) => adapter.constrain(key.as_str(), between(l, u)),
-                (Some(&l), None) => adapter.constrain(key.as_str(), lower(l)),
-                (None, Some(&u)) => adapter.constrain(key.as_str(), upper(u)),
-                (None, None) => adapter,
-            };
-        }
+        let mut adapter = self.constraints();
         adapter = adapter.concatenate(self.parameters.clone(), "inference_variables");
         let mut direct = Vec::new();
         match kind {
@@ -123,6 +115,23 @@ impl Roles {
             adapter = adapter.concatenate(direct, "inference_conditions");
         }
         Ok((adapter, kind))
+    }
+
+    /// The adapter for the likelihood: what is observed, in rows, given parameters and conditions.
+    pub(super) fn likelihood_adapter(&self) -> Adapter {
+        let given = self.parameters.iter().chain(&self.conditions).cloned().collect::<Vec<_>>();
+        let adapter = self.constraints().concatenate(self.data_variables.clone(), "inference_variables");
+        adapter.concatenate(given, "inference_conditions")
+    }
+
+    /// Maps bounded parameters to the whole line.
+    fn constraints(&self) -> Adapter {
+        self.parameters.iter().fold(Adapter::new(), |adapter, key| match (self.lower.get(key), self.upper.get(key)) {
+            (Some(&l), Some(&u)) => adapter.constrain(key.as_str(), between(l, u)),
+            (Some(&l), None) => adapter.constrain(key.as_str(), lower(l)),
+            (None, Some(&u)) => adapter.constrain(key.as_str(), upper(u)),
+            (None, None) => adapter,
+        })
     }
 
     /// Every key exists and has one role; bounds belong to parameters and are in order.

@@ -40,6 +40,12 @@ impl BuiltContinuousApproximator {
         self.trained().sample_block(conditions, first_dataset, draws, first_draw, key)
     }
 
+    /// The draws of [`sample`](Self::sample) from the first on, `[datasets, draws, D]`, with `ln q` of each in the adapter's
+    /// network space, `[datasets, draws]`.
+    pub fn sample_with_log_prob(&self, conditions: &Batch, draws: usize, key: Key) -> Result<(Vec<f64>, Vec<f64>)> {
+        self.trained().sample_with_log_prob(conditions, draws, key)
+    }
+
     /// As [`sample`](Self::sample) with base draws of the caller's choice: `base(data set, first draw, count, out)` appends
     /// `count · D` numbers.
     pub fn sample_from(
@@ -85,17 +91,9 @@ impl Trained<'_, Density> {
         draws: usize,
         base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Vec<f64>> {
+        let mut out = self.room_for(conditions.datasets, draws)?;
         let d = self.dimensions.inference_variables;
         let condition = self.conditions(conditions)?;
-        let total = conditions.datasets.checked_mul(draws).and_then(|n| n.checked_mul(d));
-        let too_many = |what: &str| {
-            let datasets = conditions.datasets;
-            Error::argument("draws", format!("{draws} draws of {datasets} data sets {what}"))
-        };
-        let total = total.ok_or_else(|| too_many("are more than memory can hold; ask for fewer"))?;
-        let mut out: Vec<f64> = Vec::new();
-        out.try_reserve_exact(total)
-            .map_err(|_| too_many("do not fit into memory; sample in parts with the number of the first draw"))?;
         let moments = self.standardizer.moments(Variable::InferenceVariables, "");
         self.networks.head.given(self.parameters, condition, conditions.datasets)?.draw(draws, base, |drawn| {
             out.extend(drawn.targets.iter().enumerate().map(|(i, &v)| match moments {
@@ -104,6 +102,33 @@ impl Trained<'_, Density> {
             }));
             Ok(())
         })?;
+        Ok(out)
+    }
+
+    /// See [`BuiltContinuousApproximator::sample_with_log_prob`].
+    pub fn sample_with_log_prob(&self, conditions: &Batch, draws: usize, key: Key) -> Result<(Vec<f64>, Vec<f64>)> {
+        let mut out = self.room_for(conditions.datasets, draws)?;
+        let d = self.dimensions.inference_variables;
+        let condition = self.conditions(conditions)?;
+        let moments = self.standardizer.moments(Variable::InferenceVariables, "");
+        let given = self.networks.head.given(self.parameters, condition, conditions.datasets)?;
+        let (targets, log_prob) = given.sample_with_log_prob(key, 0, draws)?;
+        out.extend(targets.iter().enumerate().map(|(i, &v)| match moments {
+            Some(moments) => moments.inverse(i % d, f64::from(v)),
+            None => f64::from(v),
+        }));
+        let correction = moments.map_or(0.0, |m| m.log_scale());
+        Ok((out, log_prob.into_iter().map(|value| f64::from(value) - correction).collect()))
+    }
+
+    /// An empty vector with room for the draws.
+    fn room_for(&self, datasets: usize, draws: usize) -> Result<Vec<f64>> {
+        let total = datasets.checked_mul(draws).and_then(|n| n.checked_mul(self.dimensions.inference_variables));
+        let too_many = |what: &str| Error::argument("draws", format!("{draws} draws of {datasets} data sets {what}"));
+        let total = total.ok_or_else(|| too_many("are more than memory can hold; ask for fewer"))?;
+        let mut out: Vec<f64> = Vec::new();
+        out.try_reserve_exact(total)
+            .map_err(|_| too_many("do not fit into memory; sample in parts with the number of the first draw"))?;
         Ok(out)
     }
 }
