@@ -64,6 +64,6 @@ pub use statistics::{linspace, median, pearson};
 pub use table::MetricTable;
 pub use tarp::{Tarp, tarp, tarp_from_null, tarp_from_points};
 pub use verdicts::{
-    CALIBRATION_ERROR_FINE, CALIBRATION_ERROR_NOISE, CONTRACTION_FINE, CORRELATION_GAP, CORRELATION_NOISE,
-    LOG_GAMMA_BAD, NRMSE_BAD, NRMSE_FINE, Status, Verdict, Z_SCORE_BAD, Z_SCORE_FINE, Z_SCORE_NOISE, verdicts,
+    CALIBRATION_ERROR_FINE, CONTRACTION_FINE, CORRELATION_GAP, FAMILY_LEVEL, FAMILY_LEVEL_BAD, NRMSE_BAD, NRMSE_FINE,
+    Status, Verdict, Z_SCORE_BAD, Z_SCORE_FINE, overall, verdicts,
 };
