@@ -8,8 +8,9 @@ use ferroflow::diagnostics::*;
 use ferroflow::math;
 use serde_json::Value;
 
-/// Name of the diagnostic and its harness. `bootstrap_comparison` comes with the tests of misspecification.
+/// Name of the diagnostic and its harness.
 const DIAGNOSTICS: &[(&str, Harness)] = &[
+    ("bootstrap_comparison", bootstrap_comparison_case),
     ("calibration_error", calibration_error_case),
     ("calibration_log_gamma", log_gamma_case),
     ("classification", classification_case),
@@ -79,6 +80,26 @@ fn indices(array: &Array) -> Vec<usize> {
 
 fn integers(array: &Array) -> Vec<i64> {
     array.to_f64().into_iter().map(|x| x as i64).collect()
+}
+
+/// The peer draws rows with replacement and compares them with the whole reference, in f32.
+fn bootstrap_comparison_case(check: &mut Check<'_>) -> Outcome {
+    let comparison = check.hyper()["comparison"].as_str().unwrap_or_default();
+    let kernel = match comparison {
+        text if text.contains("inverse multiquadratic") => Kernel::InverseMultiquadratic,
+        // What the peer calls Gaussian is Laplacian.
+        text if text.contains("gaussian") => Kernel::Laplacian,
+        other => return Err(format!("unknown comparison '{other}'").into()),
+    };
+    let estimator = if comparison.contains("unbiased") { Estimator::Unbiased } else { Estimator::Biased };
+    let options = MaximumMeanDiscrepancy { kernel, estimator, peer_compatible: true };
+    let rows: Vec<Vec<usize>> =
+        rows(check.input("bootstrap_indices")?).iter().map(|row| row.iter().map(|&i| i as usize).collect()).collect();
+    let (observed, reference) = (check.input("observed")?, check.input("reference")?);
+    let comparison = mmd_comparison(observed, reference, &options, &rows, NullSample::Bootstrap)?;
+    check.output("distance_observed", &Array::scalar(comparison.observed));
+    check.output("distance_null", &Array::vector(comparison.null));
+    Ok(())
 }
 
 fn calibration_error_case(check: &mut Check<'_>) -> Outcome {

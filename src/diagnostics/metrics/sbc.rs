@@ -93,7 +93,7 @@ impl RankShape {
     pub const CLEAR: f64 = 3.0;
 
     /// From integer ranks in `0 … num_post_draws`; a rank is spread evenly over its share of the unit interval.
-    fn new(ranks: &[usize], num_post_draws: usize) -> Self {
+    pub(crate) fn new(ranks: &[usize], num_post_draws: usize) -> Self {
         let count = ranks.len() as f64;
         let place = |rank: usize| (rank as f64 + 0.5) / (num_post_draws + 1) as f64;
         let values = (num_post_draws + 1) as f64;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Report;
-use crate::diagnostics::metrics::{Status, Verdict};
+use crate::diagnostics::metrics::{Status, Verdict, overall};
 use crate::diagnostics::plots::Figure;
 use crate::diagnostics::plots::markup::escape;
 use crate::error::Result;
@@ -36,11 +36,7 @@ impl Report {
         }
         page.push_str("</header>\n");
         if !self.verdicts.is_empty() {
-            let sentence = match self.status() {
-                Status::Fine => "All diagnostics are fine.",
-                Status::Warning => "Some diagnostics call for care.",
-                Status::Bad => "Some diagnostics are bad: do not rely on this posterior before they are understood.",
-            };
+            let sentence = escape(&overall(&self.verdicts));
             let _ = writeln!(
                 page,
                 "<section>\n<h2>Verdict</h2>\n<p class=\"overall\">{} {sentence}</p>\n<ul class=\"verdicts\">",
