@@ -14,4 +14,6 @@ pub use crate::networks::{
 pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};
 pub use crate::simulators::{Draw, LinearRegression, Simulator, View};
-pub use crate::workflow::{BasicWorkflow, Fit, LikelihoodWorkflow, Validation, linear_regression_adapter};
+pub use crate::workflow::{
+    BasicWorkflow, Fit, JointWorkflow, LikelihoodWorkflow, Validation, linear_regression_adapter,
+};
