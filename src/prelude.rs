@@ -15,5 +15,5 @@ pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};
 pub use crate::simulators::{Draw, LinearRegression, Simulator, View};
 pub use crate::workflow::{
-    BasicWorkflow, Fit, JointWorkflow, LikelihoodWorkflow, Validation, linear_regression_adapter,
+    BasicWorkflow, EnsembleWorkflow, Fit, JointWorkflow, LikelihoodWorkflow, Validation, linear_regression_adapter,
 };

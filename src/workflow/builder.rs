@@ -14,6 +14,7 @@ use crate::networks::{InferenceChoice, SummaryChoice};
 use crate::simulators::{Pool, Simulator};
 
 /// A workflow under construction; see [`Workflow::new`].
+#[derive(Clone)]
 pub struct WorkflowBuilder<A = ContinuousApproximator> {
     simulator: Option<Arc<dyn Simulator>>,
     adapter: Adapter,
@@ -63,6 +64,10 @@ impl<A: Approximator> WorkflowBuilder<A> {
     pub fn approximator(mut self, approximator: A) -> Self {
         self.approximator = approximator;
         self
+    }
+
+    pub(super) fn seed_of(&self) -> u64 {
+        self.seed
     }
 
     pub(super) fn notes(mut self, notes: Vec<String>) -> Self {

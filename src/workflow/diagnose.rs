@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::basic::BasicWorkflow;
+use super::basic::{BasicWorkflow, Workflow};
 use super::pictures;
-use crate::approximators::Trainable;
+use crate::approximators::{Approximator, Trainable};
 use crate::codecs::atomic_write;
 use crate::data::Record;
 use crate::diagnostics::report::Report;
@@ -57,8 +57,15 @@ impl BasicWorkflow {
             ));
         }
         let sampled = self.sample_watched(data, draws, 0, self.seed(), watch)?;
+        self.diagnose_draws(data, &sampled)
+    }
+}
+
+impl<A: Approximator> Workflow<A> {
+    /// Examines posterior draws, name → `[datasets, draws, dim]`, of data sets whose parameters are known, however they were made.
+    pub fn diagnose_draws(&self, data: &Record, sampled: &Record) -> Result<Diagnosis> {
         let keys: Vec<&str> = self.parameters().iter().map(|p| p.name.as_str()).collect();
-        let draws = Draws::from_record_keys(&sampled, &keys)?;
+        let draws = Draws::from_record_keys(sampled, &keys)?;
         let truths = draws.truths(data)?;
         let diagnostics = Diagnostics::compute(&draws, &truths, crate::random::Key::new(self.seed()).fork("metrics"))?;
         let verdicts = diagnostics.verdicts();
