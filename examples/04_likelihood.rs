@@ -10,11 +10,11 @@ use rand_distr::{Distribution, StandardNormal};
 
 fn main() -> ferroflow::Result<()> {
     let prior = |rng: &mut Stream, _: &View| {
-        Ok(Draw::new().with("position", [(); 2].map(|()| StandardNormal.sample(rng)).to_vec()))
+        let position: Vec<f64> = (0..2).map(|_| StandardNormal.sample(rng)).collect();
+        Ok(Draw::new().with("position", position))
     };
     let likelihood = |rng: &mut Stream, given: &View| {
-        let position = given.vector("position")?;
-        let means = position.iter().map(|p: &f64| {
+        let means = given.vector("position")?.iter().map(|p| {
             // The mean of three measurements with standard deviation one.
             let noise: f64 = StandardNormal.sample(rng);
             p + noise / 3f64.sqrt()
@@ -25,10 +25,16 @@ fn main() -> ferroflow::Result<()> {
     let simulator = make_simulator! { prior, likelihood }
         .variable(simulators::Variable::parameter("position"))
         .variable(simulators::Variable::data("measured"))
-        .log_prior(move |given| Ok(given.vector("position")?.iter().map(|p: &f64| normal(*p, 1.0)).sum()));
+        .log_prior(move |given| Ok(given.vector("position")?.iter().map(|p| normal(*p, 1.0)).sum()));
 
     let mut joint = JointWorkflow::for_simulator(simulator, 1)?;
-    joint.fit_online(Fit { epochs: 20, batches_per_epoch: 100, batch_size: 128, learning_rate: 2e-3, ..Fit::default() })?;
+    joint.fit_online(Fit {
+        epochs: 20,
+        batches_per_epoch: 100,
+        batch_size: 128,
+        learning_rate: 2e-3,
+        ..Fit::default()
+    })?;
 
     let observed = joint.posterior().simulate(100)?;
     let evidence = joint.log_evidence(&observed, 1000)?;
