@@ -115,6 +115,10 @@ impl<H: Head> Objective for Conditioned<H> {
         self.head.weights_change();
     }
 
+    fn summary_network(&self) -> Option<&dyn BuiltSummaryNetwork> {
+        self.summary.as_deref()
+    }
+
     fn describe(&self) -> Vec<(&'static str, String)> {
         let summary = self.summary.iter().map(|network| ("summary network", network.describe()));
         summary.chain([(H::TITLE, self.head.describe())]).collect()

@@ -2,7 +2,7 @@
 
 use crate::autodiff::Var;
 use crate::error::Result;
-use crate::networks::summary::SummaryInput;
+use crate::networks::summary::{BuiltSummaryNetwork, SummaryInput};
 use crate::nn::Pass;
 
 /// The standardised variables of a batch on a tape.
@@ -25,6 +25,9 @@ pub trait Objective: Send + Sync {
 
     /// The weights are about to change: what was derived from them no longer holds.
     fn weights_change(&mut self) {}
+
+    /// The summary network, if there is one.
+    fn summary_network(&self) -> Option<&dyn BuiltSummaryNetwork>;
 
     /// The networks, layer by layer, for people: a title and several lines for each.
     fn describe(&self) -> Vec<(&'static str, String)>;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::Adapter;
 use crate::approximators::{
-    Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Objective, Standardizer, Trainable,
+    Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Objective, Standardizer, Trainable, Typicality,
 };
 use crate::codecs::{Array, safetensors};
 use crate::device::Device;
@@ -73,6 +73,8 @@ pub struct Header<A = ContinuousApproximator> {
     pub data: Vec<VariableInfo>,
     /// How the model came about.
     pub training: TrainingSummary,
+    /// How the data sets of the training look to the networks; `None` while it goes on and in older files.
+    pub typicality: Option<Typicality>,
 }
 
 /// What is needed to go on with a training.
@@ -117,6 +119,9 @@ impl<A: Approximator> ModelFile<A> {
         put("parameters", serde_json::to_string(&header.parameters))?;
         put("data", serde_json::to_string(&header.data))?;
         put("training", serde_json::to_string(&header.training))?;
+        if let Some(typicality) = &header.typicality {
+            put("typicality", serde_json::to_string(typicality))?;
+        }
         let mut arrays: Vec<(String, &Array)> =
             self.weights.iter().map(|(name, array)| (name.clone(), array)).collect();
         if let Some(state) = &self.training_state {
@@ -144,6 +149,10 @@ impl<A: Approximator> ModelFile<A> {
             parameters: metadata.parse("parameters")?,
             data: metadata.parse("data")?,
             training: metadata.parse("training")?,
+            typicality: match file.metadata.contains_key("typicality") {
+                true => Some(metadata.parse("typicality")?),
+                false => None,
+            },
         };
         let (mut weights, mut state) = (Vec::new(), Vec::new());
         for (name, array) in file.arrays {

@@ -8,7 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::history::History;
 use crate::adapters::Adapter;
 use crate::approximators::{
-    Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable,
+    Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable, Typicality,
 };
 use crate::data::Record;
 use crate::device::Device;
@@ -52,6 +52,8 @@ pub struct Workflow<A: Approximator> {
     pub(super) variables: (Vec<VariableInfo>, Vec<VariableInfo>),
     pub(super) history: History,
     pub(super) training: TrainingSummary,
+    /// How the data sets of the training look to the networks.
+    pub(super) typicality: Option<Typicality>,
     pub(super) notes: Vec<String>,
 }
 
@@ -94,6 +96,7 @@ impl<A: Approximator> Workflow<A> {
             variables: (header.parameters, header.data),
             history,
             training: header.training,
+            typicality: header.typicality,
             notes: Vec::new(),
         })
     }
@@ -140,6 +143,7 @@ impl<A: Approximator> Workflow<A> {
             parameters: self.variables.0.clone(),
             data: self.variables.1.clone(),
             training: self.training.clone(),
+            typicality: self.typicality.clone(),
         })
     }
 

@@ -116,6 +116,7 @@ impl<A: Approximator> WorkflowBuilder<A> {
             variables: (Vec::new(), Vec::new()),
             history: History::default(),
             training: TrainingSummary::default(),
+            typicality: None,
             notes: self.notes,
         })
     }

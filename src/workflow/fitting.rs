@@ -7,7 +7,7 @@ use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::fit::Fit;
 use super::history::History;
-use super::trainer::Trainer;
+use super::trainer::{Trained, Trainer};
 use super::variables::describe_variables;
 use crate::adapters::Strictness;
 use crate::approximators::{Approximator, Batch, Dimensions};
@@ -99,6 +99,7 @@ impl<A: Approximator> Workflow<A> {
         self.prepare(&*dataset)?;
         let key = self.key();
         let threads = self.pool.threads();
+        self.typicality = None;
         let Some(mut built) = self.built.take() else {
             return Err(Error::argument("workflow", "has no networks; this is a defect of the library"));
         };
@@ -113,9 +114,15 @@ impl<A: Approximator> Workflow<A> {
         }
         let outcome = trainer.run(|checkpoint| self.save_checkpoint(checkpoint, &*dataset));
         self.built = Some(built);
-        let (history, adapter) = outcome?;
+        let Trained { history, adapter, recent } = outcome?;
         self.adapter = adapter;
         self.history = history.clone();
+        if let Some(typicality) = self.typicality_of(&recent)? {
+            self.typicality = Some(typicality);
+            if let Some(folder) = self.folder.clone() {
+                self.save(folder.join("model.safetensors"))?;
+            }
+        }
         Ok(history)
     }
 

@@ -34,6 +34,9 @@ pub fn run(arguments: Sample) -> Outcome {
         grouped(datasets as u64),
         shapes.join(", ")
     ));
+    if let Some(warning) = workflow.warn_atypical(&observed)? {
+        eprintln!("warning: {warning}");
+    }
     Ok(())
 }
 
