@@ -133,6 +133,32 @@ fn coverage_histogram_and_contraction_show_every_variable() {
 }
 
 #[test]
+fn pictures_of_models_and_tests_show_what_they_are_given() {
+    let figure = mc_confusion_matrix(&confusion(3, false)).unwrap();
+    assert_eq!(texts(&figure.svg).iter().filter(|text| **text == "80").count(), 3);
+    assert_eq!(texts(&figure.svg).iter().filter(|text| **text == "M_1").count(), 2);
+    let figure = mc_calibration(&model_calibrations(7), &GridOptions::default()).unwrap();
+    assert_eq!(count(&figure.svg, "<polyline", MAIN), 7, "spare panels of the grid stay empty");
+    assert!(texts(&figure.svg).contains(&"ECE = 0.030"));
+    let figure = model_probabilities(&probabilities(3, 8)).unwrap();
+    assert!(texts(&figure.svg).contains(&"7") && texts(&figure.svg).contains(&"model 2"));
+    let figure = mmd_hypothesis_test(&hypothesis(Some(0.43))).unwrap();
+    for text in ["5 % rejection area", "Observed", "p = 0.003"] {
+        assert!(texts(&figure.svg).contains(&text), "{text}");
+    }
+    let without = mmd_hypothesis_test(&hypothesis(None)).unwrap();
+    assert!(!texts(&without.svg).contains(&"Observed"));
+    let figure = pareto_k(&[0.1, 0.5, 0.9, f64::INFINITY], 0.7).unwrap();
+    assert!(figure.description.contains("2 of 4 lie above") && figure.description.contains("1 values beyond the axis"));
+    let figure = recovery_from_estimates(&estimates(2, 50), &ESTIMATES, &GridOptions::default()).unwrap();
+    assert_eq!(discs(&figure.svg), 2 * 3 * 50 + 3);
+    let figure = pairs_quantity(&pairs_of_quantities(3, 100)).unwrap();
+    assert_eq!(discs(&figure.svg), 9 * 100);
+    let figure = posterior_predictive(&predictive(4), &GridOptions::default()).unwrap();
+    assert!(texts(&figure.svg).contains(&"p = 0.036"));
+}
+
+#[test]
 fn what_is_left_out_is_said() {
     let long = recovery(&recoveries(1, 100_000, 1.0), &RecoveryOptions::default()).unwrap();
     assert!(long.svg.len() < 200_000 && long.description.contains("1500 of 100000 points"), "{}", long.description);
@@ -162,6 +188,33 @@ fn refusals_are_sentences() {
         (pairs(&Pairs { truth: vec![1.0], ..draws(2, 10) }), "1 true values came for 2 variables"),
         (pairs(&Pairs { posterior: vec![vec![1.0]], ..draws(2, 10) }), "1 columns of posterior came for 2 variables"),
         (pairs(&draws(17, 10)), "at most 16"),
+        (calibration_ecdf_from_quantiles(&[], &band(20), &QuantileOptions::default()), "no variables came"),
+        (
+            recovery_from_estimates(&estimates(1, 5), &ESTIMATES[..2], &GridOptions::default()),
+            "3 estimates for 2 labels",
+        ),
+        (recovery_from_estimates(&estimates(1, 5), &[""; 0], &GridOptions::default()), "from 1 to 7 have a colour"),
+        (plot_quantity(&[], "NRMSE", &GridOptions::default()), "no variables came"),
+        (pairs_quantity(&PairsQuantity { values: vec![], ..pairs_of_quantities(2, 5) }), "0 of the quantity came"),
+        (
+            pairs_quantity(&PairsQuantity { range: Some([1.0, 0.0]), ..pairs_of_quantities(2, 5) }),
+            "two numbers in order",
+        ),
+        (mc_calibration(&[], &GridOptions::default()), "no variables came"),
+        (mc_confusion_matrix(&ConfusionSeries { rows: vec![], ..confusion(2, true) }), "came for 2 models"),
+        (model_probabilities(&ModelProbabilities { rows: vec![vec![0.5, 0.6]], ..probabilities(2, 1) }), "sum to 1"),
+        (model_probabilities(&probabilities(2, 101)), "at most 100 bars"),
+        (mmd_hypothesis_test(&HypothesisTestSeries { level: 1.0, ..hypothesis(None) }), "level between 0 and 1"),
+        (mmd_hypothesis_test(&HypothesisTestSeries::default()), "no variables came"),
+        (tarp(&TarpSeries::default()), "no values came"),
+        (tarp(&TarpSeries { coverage: vec![], ..tarp_curve(9) }), "8 values of credibility but 0 of coverage"),
+        (posterior_predictive(&[], &GridOptions::default()), "no variables came"),
+        (
+            posterior_predictive_band(&[PredictiveBand::default()], "Day", &GridOptions::default()),
+            "no intervals of the replicated data",
+        ),
+        (pareto_k(&[], 0.7), "no variables came"),
+        (pareto_k(&[0.5], f64::NAN), "is NaN"),
     ];
     for (result, expected) in cases {
         let message = result.expect_err(expected).to_string();

@@ -210,6 +210,181 @@ pub fn everything() -> Vec<(String, Figure)> {
         ));
         pictures.push((format!("pairs_{variables}"), pairs(&draws(variables, 2000)).unwrap()));
     }
+    pictures.extend(more());
+    pictures
+}
+
+/// A mean and two quantiles of the posteriors of [`recoveries`].
+pub fn estimates(variables: usize, datasets: usize) -> Vec<EstimateSeries> {
+    recoveries(variables, datasets, 1.0)
+        .into_iter()
+        .map(|one| EstimateSeries {
+            variable: one.variable,
+            truth: one.truth,
+            estimates: vec![one.lower, one.estimate, one.upper],
+            correlation: one.correlation,
+        })
+        .collect()
+}
+
+pub const ESTIMATES: [&str; 3] = ["Quantile 0.025", "Median", "Quantile 0.975"];
+
+/// Predicted quantiles: the first variable calibrated, the second not.
+pub fn quantiles(variables: usize, datasets: usize) -> Vec<QuantileSeries> {
+    let levels: Vec<f64> = (1..20).map(|q| f64::from(q) / 20.0).collect();
+    ranks(variables, datasets)
+        .into_iter()
+        .map(|one| {
+            let below = |level: &f64| one.ranks.iter().filter(|r| *r < level).count() as f64 / one.ranks.len() as f64;
+            QuantileSeries {
+                variable: one.variable.clone(),
+                share: levels.iter().map(below).collect(),
+                levels: levels.clone(),
+            }
+        })
+        .collect()
+}
+
+/// The contraction of each data set, as the quantity.
+pub fn quantities(variables: usize, datasets: usize) -> Vec<QuantitySeries> {
+    let truths = recoveries(variables, datasets, 1.0);
+    let trend = |one: RecoverySeries| QuantitySeries {
+        value: one.truth.iter().zip(&one.estimate).map(|(t, e)| 0.9 - 0.1 * t * t + 0.2 * (e - t)).collect(),
+        variable: one.variable,
+        truth: one.truth,
+    };
+    truths.into_iter().map(trend).collect()
+}
+
+pub fn pairs_of_quantities(variables: usize, datasets: usize) -> PairsQuantity {
+    let all = quantities(variables, datasets);
+    PairsQuantity {
+        variables: all.iter().map(|one| one.variable.clone()).collect(),
+        truth: all.iter().map(|one| one.truth.clone()).collect(),
+        values: all.into_iter().map(|one| one.value).collect(),
+        quantity: "Posterior contraction".into(),
+        range: None,
+    }
+}
+
+/// Curves of predicted model probabilities.
+pub fn model_calibrations(models: usize) -> Vec<ModelCalibrationSeries> {
+    (0..models)
+        .map(|m| {
+            let predicted: Vec<f64> = (0..10).map(|b| (f64::from(b) + 0.5) / 10.0).collect();
+            let bend = |p: &f64| p.powf(0.8 + 0.4 * m as f64 / models as f64);
+            ModelCalibrationSeries {
+                model: format!("model {m}"),
+                observed: predicted.iter().map(bend).collect(),
+                shares: (0..10).map(|b| 0.04 + 0.024 * f64::from((b - 5i32).abs())).collect(),
+                predicted,
+                error: Some(0.03 * m as f64),
+            }
+        })
+        .collect()
+}
+
+pub fn confusion(models: usize, shares: bool) -> ConfusionSeries {
+    let value = |t: usize, p: usize| if t == p { 80.0 } else { 20.0 / (models.max(2) - 1) as f64 };
+    let scale = if shares { 0.01 } else { 1.0 };
+    ConfusionSeries {
+        models: (0..models).map(|m| format!("M_{m}")).collect(),
+        rows: (0..models).map(|t| (0..models).map(|p| scale * value(t, p)).collect()).collect(),
+        shares,
+    }
+}
+
+pub fn hypothesis(observed: Option<f64>) -> HypothesisTestSeries {
+    let null: Vec<f64> =
+        normals(&mut stream("null distances"), 300).into_iter().map(|e| (0.02 * e).exp() * 0.4).collect();
+    HypothesisTestSeries { null, observed, critical: 0.414, level: 0.05, p_value: observed.map(|_| 0.0033) }
+}
+
+pub fn tarp_curve(count: usize) -> TarpSeries {
+    let credibility: Vec<f64> = (1..count).map(|j| j as f64 / count as f64).collect();
+    let around = |shift: f64| credibility.iter().map(|c| c + shift * (c * (1.0 - c)).sqrt()).collect();
+    TarpSeries {
+        coverage: credibility.iter().map(|c| c - 0.03 * (9.0 * c).sin()).collect(),
+        lower: around(-0.16),
+        upper: around(0.16),
+        credibility,
+        confidence: 0.95,
+        p_value: Some(0.412),
+    }
+}
+
+pub fn predictive(statistics: usize) -> Vec<PredictiveSeries> {
+    let names = ["mean", "standard deviation", "autocorrelation", "maximum", "minimum", "median"];
+    (0..statistics)
+        .map(|k| PredictiveSeries {
+            statistic: names[k % names.len()].into(),
+            replicated: normals(&mut stream(&format!("predictive {k}")), 1000),
+            observed: 0.9 * k as f64,
+            tail_probability: Some([0.49, 0.18, 0.036, 0.004, 0.0, 0.0][k % 6]),
+        })
+        .collect()
+}
+
+pub fn predictive_band(points: usize) -> Vec<PredictiveBand> {
+    let position: Vec<f64> = (0..points).map(|t| t as f64).collect();
+    let course = |t: &f64| 120.0 * (-(t - 40.0).powi(2) / 400.0).exp();
+    let noise = normals(&mut stream("band"), points);
+    let by = |z: f64| position.iter().map(|t| course(t) + z * (4.0 + course(t).sqrt())).collect::<Vec<f64>>();
+    vec![PredictiveBand {
+        variable: "infected".into(),
+        observed: by(0.0).iter().zip(&noise).map(|(x, e)| x + 6.0 * e).collect(),
+        median: by(0.0),
+        intervals: vec![(0.9, by(-1.645), by(1.645)), (0.5, by(-0.674), by(0.674))],
+        position,
+    }]
+}
+
+pub fn probabilities(models: usize, datasets: usize) -> ModelProbabilities {
+    let row = |i: usize| {
+        let weights: Vec<f64> = (0..models).map(|m| (2.0 * ((i * (m + 1)) as f64).sin()).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        weights.into_iter().map(|w| w / total).collect()
+    };
+    ModelProbabilities {
+        models: (0..models).map(|m| format!("model {m}")).collect(),
+        datasets: Vec::new(),
+        rows: (0..datasets).map(row).collect(),
+    }
+}
+
+/// Pictures of estimates, quantities, joint coverage, predictive checks and models, by the name of their file.
+pub fn more() -> Vec<(String, Figure)> {
+    let grid = GridOptions::default();
+    let plain = QuantileOptions { difference: false, ..QuantileOptions::default() };
+    let k_hat: Vec<f64> = normals(&mut stream("k"), 200).into_iter().map(|e| 0.4 + 0.25 * e).collect();
+    let mut pictures = vec![
+        ("hypothesis", mmd_hypothesis_test(&hypothesis(Some(0.43))).unwrap()),
+        ("hypothesis_none", mmd_hypothesis_test(&hypothesis(None)).unwrap()),
+        ("tarp", tarp(&tarp_curve(200)).unwrap()),
+        ("predictive_band", posterior_predictive_band(&predictive_band(100), "Day", &grid).unwrap()),
+        ("pareto", pareto_k(&k_hat, 0.67).unwrap()),
+        ("pareto_border", pareto_k(&[0.1, f64::INFINITY, f64::NEG_INFINITY, 3.0, f64::NAN], 0.7).unwrap()),
+        ("confusion_2", mc_confusion_matrix(&confusion(2, false)).unwrap()),
+        ("confusion_6", mc_confusion_matrix(&confusion(6, true)).unwrap()),
+        ("quantiles_plain", calibration_ecdf_from_quantiles(&quantiles(3, 300), &band(300), &plain).unwrap()),
+        ("probabilities_3", model_probabilities(&probabilities(3, 8)).unwrap()),
+        ("probabilities_9", model_probabilities(&probabilities(9, 60)).unwrap()),
+    ]
+    .into_iter()
+    .map(|(name, figure)| (name.to_owned(), figure))
+    .collect::<Vec<_>>();
+    for variables in [1, 3, 8] {
+        let mut add = |name: &str, figure: ferroflow::Result<Figure>| {
+            pictures.push((format!("{name}_{variables}"), figure.unwrap()));
+        };
+        add("estimates", recovery_from_estimates(&estimates(variables, 200), &ESTIMATES, &grid));
+        let levels = quantiles(variables, 300);
+        add("quantiles", calibration_ecdf_from_quantiles(&levels, &band(300), &QuantileOptions::default()));
+        add("quantity", plot_quantity(&quantities(variables, 300), "Posterior contraction", &grid));
+        add("pairs_quantity", pairs_quantity(&pairs_of_quantities(variables, 300)));
+        add("mc_calibration", mc_calibration(&model_calibrations(variables), &grid));
+        add("predictive", posterior_predictive(&predictive(variables), &grid));
+    }
     pictures
 }
 
@@ -373,6 +548,68 @@ pub fn awkward() -> Vec<(String, Figure)> {
             )
             .unwrap(),
         ),
+        (
+            "estimates_nan".into(),
+            recovery_from_estimates(
+                &[EstimateSeries {
+                    variable: "a".into(),
+                    truth: vec![1.0, f64::NAN],
+                    estimates: vec![vec![f64::NAN, 1.0]],
+                    correlation: None,
+                }],
+                &["Mean"],
+                &grid,
+            )
+            .unwrap(),
+        ),
+        (
+            "quantity_constant".into(),
+            plot_quantity(
+                &[QuantitySeries { variable: "a".into(), truth: vec![1.0; 3], value: vec![2e9; 3] }],
+                "NRMSE",
+                &grid,
+            )
+            .unwrap(),
+        ),
+        (
+            "pairs_quantity_nan".into(),
+            pairs_quantity(&PairsQuantity {
+                values: vec![vec![f64::NAN, 1.0, f64::INFINITY, 2e-7]],
+                ..pairs_of_quantities(2, 4)
+            })
+            .unwrap(),
+        ),
+        (
+            "hypothesis_equal".into(),
+            mmd_hypothesis_test(&HypothesisTestSeries {
+                null: vec![0.5; 10],
+                observed: Some(f64::NAN),
+                critical: 0.5,
+                level: 0.05,
+                p_value: None,
+            })
+            .unwrap(),
+        ),
+        (
+            "predictive_far".into(),
+            posterior_predictive(
+                &[
+                    PredictiveSeries {
+                        statistic: "far".into(),
+                        replicated: vec![1.0, 2.0, f64::NAN],
+                        observed: 1e9,
+                        tail_probability: Some(0.0),
+                    },
+                    PredictiveSeries { statistic: "none".into(), observed: f64::INFINITY, ..Default::default() },
+                ],
+                &grid,
+            )
+            .unwrap(),
+        ),
+        ("confusion_zero".into(), {
+            let rows = vec![vec![0.0, f64::NAN], vec![0.0, 0.0]];
+            mc_confusion_matrix(&ConfusionSeries { rows, ..confusion(2, false) }).unwrap()
+        }),
         (
             "ranks_few".into(),
             rank_histogram(&[RankHistogramSeries::from_ranks("few", &[0.5], 4, 5, 0.99).unwrap()], &grid).unwrap(),

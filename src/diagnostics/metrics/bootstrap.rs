@@ -6,6 +6,7 @@ use rand::RngExt;
 use serde::Serialize;
 
 use super::mmd::{MaximumMeanDiscrepancy, Points, Sums};
+use super::statistics::quantile;
 use crate::codecs::Array;
 use crate::error::{Error, Result};
 use crate::random::Key;
@@ -42,6 +43,11 @@ impl BootstrapComparison {
         let smaller = null.iter().filter(|&&distance| distance < observed).count();
         let p_value = (1 + null.len() - smaller) as f64 / (1 + null.len()) as f64;
         BootstrapComparison { observed, null, p_value }
+    }
+
+    /// The distance that the null distances exceed with probability `level`.
+    pub fn critical(&self, level: f64) -> f64 {
+        quantile(&self.null, 1.0 - level)
     }
 }
 
@@ -239,6 +245,8 @@ mod tests {
                     assert_relative_eq!(a, b, epsilon = 1e-10);
                 }
                 assert_eq!(slow.p_value, fast.p_value);
+                let larger = fast.null.iter().filter(|&&d| d > fast.critical(0.25)).count();
+                assert_eq!(larger, 5);
             }
         }
     }

@@ -18,6 +18,7 @@ mod log_gamma;
 mod metric;
 mod mmd;
 mod posterior;
+mod predictive;
 mod psis;
 mod rank_test;
 mod ranks;
@@ -52,6 +53,7 @@ pub use log_gamma::{
 pub use metric::{Aggregation, Metric};
 pub use mmd::{Estimator, KERNEL_SCALES, Kernel, MaximumMeanDiscrepancy, maximum_mean_discrepancy};
 pub use posterior::{posterior_contraction, posterior_z_score};
+pub use predictive::{PredictiveCheck, predictive_checks};
 pub use psis::{K_HAT_LIMIT, Psis, psis};
 pub use rank_test::{RankTest, gamma_p_value, holm_adjusted, rank_test};
 pub use ranks::{Distance, DistanceRanks, distance_ranks, fractional_ranks, rank_counts};

@@ -52,6 +52,7 @@ pub fn z_score_contraction(series: &[ContractionSeries], options: &GridOptions) 
         y_label: "Posterior z-score",
         aspect: 1.0,
         shared_y: true,
+        bare_x: false,
         bare_y: false,
         legend: &[],
     };

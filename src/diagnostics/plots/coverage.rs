@@ -88,6 +88,7 @@ pub fn coverage(series: &[CoverageSeries], options: &CoverageOptions) -> Result<
         y_label: if options.difference { "Coverage difference" } else { "Empirical coverage" },
         aspect: if options.difference { style::LANDSCAPE } else { 1.0 },
         shared_y: true,
+        bare_x: false,
         bare_y: false,
         legend: &legend,
     };

@@ -125,6 +125,7 @@ pub fn calibration_ecdf(series: &[EcdfSeries], band: &EcdfBand, options: &EcdfOp
         y_label: if options.difference { "ECDF difference" } else { "ECDF" },
         aspect: style::LANDSCAPE,
         shared_y: true,
+        bare_x: false,
         bare_y: false,
         legend: &legend,
     };

@@ -63,7 +63,9 @@ pub struct Look<'a> {
     pub aspect: f64,
     /// All panels have one vertical axis: its numbers stand at the first column only.
     pub shared_y: bool,
-    /// No numbers at the vertical axis.
+    /// No ticks at the horizontal axis.
+    pub bare_x: bool,
+    /// No ticks at the vertical axis.
     pub bare_y: bool,
     pub legend: &'a [Entry],
 }
@@ -79,7 +81,8 @@ pub fn arrange(plans: &[Plan], options: &GridOptions, look: &Look) -> Result<(Ca
         .iter()
         .map(|plan| {
             let y = if look.bare_y { Axis::bare(plan.y) } else { Axis::new(plan.y, ticks) };
-            (Axis::new(plan.x, ticks), y)
+            let x = if look.bare_x { Axis::bare(plan.x) } else { Axis::new(plan.x, ticks) };
+            (x, y)
         })
         .collect();
     for (index, (_, y)) in axes.iter_mut().enumerate() {

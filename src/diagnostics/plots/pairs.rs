@@ -9,6 +9,7 @@ use super::contour;
 use super::density::{self, Field};
 use super::geometry::{Rectangle, simplify, thin};
 use super::grid::{draw_x_label, draw_y_label};
+use super::histogram::histogram;
 use super::legend::{self, Entry, Key};
 use super::panel::{Axis, Panel};
 use super::series::{Omissions, figure, require_equal, require_some};
@@ -30,8 +31,6 @@ pub struct Pairs {
 
 /// More variables make panels too small to read.
 const MOST_VARIABLES: usize = 16;
-/// Bins of a histogram over the range of its draws.
-const BINS: usize = 28;
 /// Shares of mass outside of the contours: nine regions from 95 % of the mass inwards.
 const OUTSIDE: [f64; 9] =
     [0.05, 0.155_555_6, 0.261_111_1, 0.366_666_7, 0.472_222_2, 0.577_777_8, 0.683_333_3, 0.788_888_9, 0.894_444_4];
@@ -312,43 +311,9 @@ fn contours(canvas: &mut Canvas, panel: &Panel, draws: Vec<(f64, f64)>, side: us
     true
 }
 
-/// The outline of a histogram with unit area over the range of the values, from the ground to the ground.
-fn histogram(values: &[f64]) -> Vec<(f64, f64)> {
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if values.is_empty() {
-        return Vec::new();
-    }
-    // Few draws have fewer bins; a single distinct value is one narrow bar.
-    let bins = ((values.len() as f64).sqrt().ceil() as usize).clamp(1, BINS);
-    let (low, high, bins) = if high - low < 1e-9 { (low - 0.01, high + 0.01, 1) } else { (low, high, bins) };
-    let width = (high - low) / bins as f64;
-    let mut counts = vec![0.0; bins];
-    for value in values {
-        counts[(((value - low) / width) as usize).min(bins - 1)] += 1.0;
-    }
-    let mut outline = vec![(low, 0.0)];
-    for (bin, count) in counts.into_iter().enumerate() {
-        let height = count / (values.len() as f64 * width);
-        outline.push((low + bin as f64 * width, height));
-        outline.push((low + (bin as f64 + 1.0) * width, height));
-    }
-    outline.push((high, 0.0));
-    outline
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_histogram_has_unit_area() {
-        let outline = histogram(&[0.1, 0.2, 0.2, 0.4, 0.9]);
-        let area: f64 = outline.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum();
-        assert!((area - 1.0).abs() < 1e-12, "{area}");
-        assert_eq!(histogram(&[0.5; 4]).len(), 4);
-        assert!(histogram(&[]).is_empty());
-    }
 
     #[test]
     fn a_wide_prior_does_not_squeeze_the_posterior() {

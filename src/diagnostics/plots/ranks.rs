@@ -136,6 +136,7 @@ pub fn rank_histogram(series: &[RankHistogramSeries], options: &GridOptions) -> 
         y_label: "Count",
         aspect: style::LANDSCAPE,
         shared_y: false,
+        bare_x: false,
         bare_y: false,
         legend: &legend,
     };

@@ -85,8 +85,15 @@ pub fn recovery(series: &[RecoverySeries], options: &RecoveryOptions) -> Result<
     let ideal = Stroke::new(style::solid(style::IDEAL), style::THIN_WIDTH).dashed();
     let point = style::faded(style::MAIN, 0.75);
     let faint = style::faded(style::MAIN, style::POINT_OPACITY);
-    let look =
-        Look { x_label: "Ground truth", y_label: "Estimate", aspect: 1.0, shared_y: false, bare_y: false, legend: &[] };
+    let look = Look {
+        x_label: "Ground truth",
+        y_label: "Estimate",
+        aspect: 1.0,
+        shared_y: false,
+        bare_x: false,
+        bare_y: false,
+        legend: &[],
+    };
     let legend = [
         Entry::new(Key::Disc(point), options.estimate.as_str()),
         Entry::new(Key::Line { stroke: bar, marker: false }, format!("{percent} % interval")),
