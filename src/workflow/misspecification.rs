@@ -2,8 +2,11 @@
 
 use super::basic::Workflow;
 use crate::approximators::{Approximator, Batch, Matrix, Typicality};
+use crate::codecs::Array;
 use crate::data::Record;
-use crate::diagnostics::binomial_tails;
+use crate::diagnostics::{
+    BootstrapComparison, MaximumMeanDiscrepancy, NullSample, binomial_tails, mmd_comparison, null_rows,
+};
 use crate::error::Result;
 
 /// The p-value up to which a data set is called atypical.
@@ -52,6 +55,29 @@ impl<A: Approximator> Workflow<A> {
             columns: values.len() / batch.datasets.max(1),
             values: values.into_iter().map(f64::from).collect(),
         })
+    }
+
+    /// Whether observed data sets, all together, come from where reference data sets (simulations) come from: their maximum mean
+    /// discrepancy in the space that the last network reads, and its distribution under that hypothesis from `null_samples`
+    /// permutations. The level of the test is exact.
+    ///
+    /// The peer draws null samples from the reference with replacement and compares them with what they were drawn from, so that its
+    /// test rejects too often; [`mmd_comparison`] with [`NullSample::Bootstrap`] is that. Unlike there, models without a summary
+    /// network are tested on their conditions.
+    pub fn summary_space_comparison(
+        &self,
+        observed: &Record,
+        reference: &Record,
+        null_samples: usize,
+    ) -> Result<BootstrapComparison> {
+        let array = |data: &Record| {
+            let Matrix { columns, values } = self.conditions(data)?;
+            Array::f64([values.len() / columns.max(1), columns], values)
+        };
+        let (observed, reference) = (array(observed)?, array(reference)?);
+        let (m, n) = (observed.shape()[0], reference.shape()[0]);
+        let rows = null_rows(m, n, null_samples, NullSample::Permuted, self.key().fork("misspecification"))?;
+        mmd_comparison(&observed, &reference, &MaximumMeanDiscrepancy::default(), &rows, NullSample::Permuted)
     }
 
     pub(super) fn typicality_of(&self, recent: &[Batch]) -> Result<Option<Typicality>> {
