@@ -8,12 +8,13 @@ pub use crate::device::Device;
 pub use crate::error::{Error, Result};
 pub use crate::make_simulator;
 pub use crate::networks::{
-    ConvolutionalNetwork, CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesNetwork,
-    TimeSeriesTransformer,
+    ConvolutionalNetwork, CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, PointNetwork, ScoringRule,
+    ScoringRuleNetwork, SetTransformer, TimeSeriesNetwork, TimeSeriesTransformer,
 };
 pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};
 pub use crate::simulators::{Draw, LinearRegression, Simulator, View};
 pub use crate::workflow::{
-    BasicWorkflow, EnsembleWorkflow, Fit, JointWorkflow, LikelihoodWorkflow, Validation, linear_regression_adapter,
+    BasicWorkflow, ComparisonWorkflow, EnsembleWorkflow, Fit, JointWorkflow, LikelihoodWorkflow, PointWorkflow,
+    RatioWorkflow, Validation, linear_regression_adapter,
 };

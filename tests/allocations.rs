@@ -72,6 +72,7 @@ fn a_step_after_the_largest_takes_no_memory() {
             }
             .into(),
             summary_network: Some(DeepSet { embed_dim: 16, mlp_widths: vec![16], ..DeepSet::default() }.into()),
+            summary_distribution: None,
             standardize: vec![Variable::InferenceVariables, Variable::SummaryVariables],
         };
         let device = Device::cpu_with_threads(threads).unwrap();

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::objective::Objective;
 use super::{BuiltApproximator, Dimensions, Variable};
 use crate::device::Device;
+use crate::distributions::BaseDistribution;
 use crate::error::Result;
 use crate::networks::SummaryChoice;
 use crate::random::Key;
@@ -23,12 +24,17 @@ pub trait Approximator: Clone + std::fmt::Debug + Serialize + DeserializeOwned {
 
     /// The parts that all approximators have.
     fn parts_mut(&mut self) -> Parts<'_>;
+
+    /// Sets the probability of dropout in the network behind the condition.
+    fn set_dropout(&mut self, probability: f64);
 }
 
 /// Parts of a configuration.
 pub struct Parts<'a> {
     /// The network that learns summary statistics; needed when there are summary variables.
     pub summary_network: &'a mut Option<SummaryChoice>,
+    /// The distribution that training draws the summaries towards.
+    pub summary_distribution: &'a mut Option<BaseDistribution>,
     /// The variables that are standardised.
     pub standardize: &'a mut Vec<Variable>,
 }

@@ -4,7 +4,9 @@ use super::objective::{Inputs, Objective};
 use super::{BuiltApproximator, Dimensions, Standardizer, Variable};
 use crate::autodiff::{Tape, Var};
 use crate::device::Device;
+use crate::distributions::{BaseDistribution, BuiltDistribution, maximum_mean_discrepancy};
 use crate::error::{Error, Result};
+use crate::math::PairKernel;
 use crate::networks::SummaryChoice;
 use crate::networks::summary::BuiltSummaryNetwork;
 use crate::nn::Pass;
@@ -40,12 +42,15 @@ pub trait Head: Send + Sync {
 /// ```
 pub struct Conditioned<H> {
     pub(super) summary: Option<Box<dyn BuiltSummaryNetwork>>,
+    /// What training draws the summaries towards.
+    pub(super) distribution: Option<BuiltDistribution>,
     pub(super) head: H,
 }
 
 /// How the summary network and the head of a configuration get their weights.
 pub(super) struct Construction<'a> {
     pub summary_network: Option<&'a SummaryChoice>,
+    pub summary_distribution: Option<&'a BaseDistribution>,
     pub standardize: &'a [Variable],
     pub dimensions: Dimensions,
     pub device: &'a Device,
@@ -91,24 +96,62 @@ impl Construction<'_> {
             }
         };
         let width = self.dimensions.inference_conditions + summary.as_ref().map_or(0, |s| s.summary_dimension());
-        Ok(Conditioned { summary, head: build(builder, width)? })
+        let distribution = match (self.summary_distribution, &summary) {
+            (None, _) => None,
+            (Some(distribution), Some(summary)) => {
+                let scope = builder.scope("summary_distribution");
+                Some(distribution.build(&scope, summary.summary_dimension())?)
+            }
+            (Some(_), None) => {
+                let message = "there are no learned summaries; name summary_variables in the adapter, or leave it out";
+                return Err(Error::argument("summary_distribution", message));
+            }
+        };
+        Ok(Conditioned { summary, distribution, head: build(builder, width)? })
     }
 }
 
 impl<H> Conditioned<H> {
+    /// The learned summaries, `[datasets, K]`.
+    fn summaries<'t>(&self, pass: &Pass<'t>, inputs: &Inputs<'_, 't>) -> Option<Var<'t>> {
+        self.summary.as_ref().map(|network| network.forward_all(pass, inputs.summary_variables))
+    }
+
     /// What the head is given, `[datasets, C + K]`.
     pub(super) fn condition<'t>(&self, pass: &Pass<'t>, inputs: &Inputs<'_, 't>) -> Option<Var<'t>> {
-        let summaries = self.summary.as_ref().map(|network| network.forward_all(pass, inputs.summary_variables));
-        match (inputs.conditions, summaries) {
-            (Some(direct), Some(summaries)) => Some(direct.concatenate(&[summaries])),
-            (direct, summaries) => direct.or(summaries),
-        }
+        joined(inputs.conditions, self.summaries(pass, inputs))
+    }
+
+    /// The discrepancy of summaries and as many draws of the distribution that they are to have.
+    fn discrepancy<'t>(
+        &self,
+        pass: &Pass<'t>,
+        summaries: Var<'t>,
+        distribution: &BuiltDistribution,
+    ) -> Result<Var<'t>> {
+        let shape = summaries.shape();
+        let mut draws = Vec::new();
+        distribution.sample(pass.parameters(), pass.next_key(), 0, shape.rows(), &mut draws)?;
+        let draws = pass.tape().values(shape, &draws);
+        Ok(maximum_mean_discrepancy(summaries, draws, PairKernel::default()))
+    }
+}
+
+fn joined<'t>(direct: Option<Var<'t>>, summaries: Option<Var<'t>>) -> Option<Var<'t>> {
+    match (direct, summaries) {
+        (Some(direct), Some(summaries)) => Some(direct.concatenate(&[summaries])),
+        (direct, summaries) => direct.or(summaries),
     }
 }
 
 impl<H: Head> Objective for Conditioned<H> {
     fn loss<'t>(&self, pass: &Pass<'t>, inputs: &Inputs<'_, 't>) -> Result<Var<'t>> {
-        self.head.loss(pass, inputs.targets, self.condition(pass, inputs), inputs.weight)
+        let summaries = self.summaries(pass, inputs);
+        let loss = self.head.loss(pass, inputs.targets, joined(inputs.conditions, summaries), inputs.weight)?;
+        match (&self.distribution, summaries) {
+            (Some(distribution), Some(summaries)) => Ok(loss + self.discrepancy(pass, summaries, distribution)?),
+            _ => Ok(loss),
+        }
     }
 
     fn weights_change(&mut self) {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::basic::{BasicWorkflow, Workflow};
+use super::basic::Workflow;
 use super::history::History;
 use crate::adapters::Adapter;
 use crate::approximators::{Approximator, ContinuousApproximator, Variable};
 use crate::device::Device;
+use crate::distributions::BaseDistribution;
 use crate::error::Result;
 use crate::io::TrainingSummary;
 use crate::networks::{InferenceChoice, SummaryChoice};
@@ -18,7 +19,7 @@ use crate::simulators::{Pool, Simulator};
 pub struct WorkflowBuilder<A = ContinuousApproximator> {
     simulator: Option<Arc<dyn Simulator>>,
     adapter: Adapter,
-    approximator: A,
+    pub(super) approximator: A,
     seed: u64,
     device: Device,
     threads: usize,
@@ -42,6 +43,20 @@ impl<A: Approximator + Default> WorkflowBuilder<A> {
 }
 
 impl<A: Approximator> WorkflowBuilder<A> {
+    /// The builder that would make an untrained workflow like the given one.
+    pub(super) fn of(workflow: &Workflow<A>) -> Self {
+        WorkflowBuilder {
+            simulator: workflow.simulator.clone(),
+            adapter: workflow.adapter.clone(),
+            approximator: workflow.config.clone(),
+            seed: workflow.seed,
+            device: workflow.device.clone(),
+            threads: workflow.pool.threads(),
+            folder: workflow.folder.clone(),
+            notes: workflow.notes.clone(),
+        }
+    }
+
     /// The adapter that turns records into `inference_variables`, `inference_conditions` and `summary_variables`.
     pub fn adapter(mut self, adapter: Adapter) -> Self {
         self.adapter = adapter;
@@ -51,6 +66,12 @@ impl<A: Approximator> WorkflowBuilder<A> {
     /// The network that learns summary statistics.
     pub fn summary_network(mut self, network: impl Into<SummaryChoice>) -> Self {
         *self.approximator.parts_mut().summary_network = Some(network.into());
+        self
+    }
+
+    /// The distribution that training draws learned summaries towards, for seeing data unlike the simulations; none by default.
+    pub fn summary_distribution(mut self, distribution: impl Into<BaseDistribution>) -> Self {
+        *self.approximator.parts_mut().summary_distribution = Some(distribution.into());
         self
     }
 
@@ -123,20 +144,6 @@ impl<A: Approximator> WorkflowBuilder<A> {
 }
 
 impl WorkflowBuilder<ContinuousApproximator> {
-    /// The builder that would make an untrained workflow like the given one.
-    pub(super) fn of(workflow: &BasicWorkflow) -> Self {
-        WorkflowBuilder {
-            simulator: workflow.simulator.clone(),
-            adapter: workflow.adapter.clone(),
-            approximator: workflow.config.clone(),
-            seed: workflow.seed,
-            device: workflow.device.clone(),
-            threads: workflow.pool.threads(),
-            folder: workflow.folder.clone(),
-            notes: workflow.notes.clone(),
-        }
-    }
-
     /// The network that represents the distribution; a coupling flow by default.
     pub fn inference_network(mut self, network: impl Into<InferenceChoice>) -> Self {
         self.approximator.inference_network = network.into();

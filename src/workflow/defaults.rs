@@ -75,7 +75,12 @@ impl Defaults {
         }
         let transform = Spline { bins: SPLINE_BINS, ..Spline::default() }.into();
         let flow = CouplingFlow { transform, ..CouplingFlow::default() };
-        let approximator = ContinuousApproximator { inference_network: flow.into(), summary_network, standardize };
+        let approximator = ContinuousApproximator {
+            inference_network: flow.into(),
+            summary_network,
+            summary_distribution: None,
+            standardize,
+        };
         let fit = Fit { epochs: 50, batches_per_epoch: 200, ..Fit::default() };
         Ok(Defaults { adapter, approximator, fit, notes })
     }

@@ -92,13 +92,8 @@ impl BasicWorkflow {
     pub(super) fn with_data(&self, parameters: &Record, observed: &Record, dataset: usize) -> Result<Record> {
         let rows = parameters.datasets()?.unwrap_or(0);
         let mut record = observed.select(&vec![dataset; rows])?;
-        for info in &self.variables.0 {
-            let column = parameters.column(&info.name)?;
-            let array = match info.axes {
-                0 | 1 => column.array.clone().reshape(vec![rows])?,
-                _ => column.array.clone(),
-            };
-            record.insert(info.name.as_str(), Column::dense(array));
+        for (name, column) in self.in_shape(parameters, rows)?.columns() {
+            record.insert(name, column.clone());
         }
         Ok(record)
     }

@@ -70,6 +70,7 @@ pub fn continuous(check: &mut Check) -> Outcome {
     let approximator = ContinuousApproximator {
         inference_network: coupling_flow::config(&inference["hyper"])?.into(),
         summary_network,
+        summary_distribution: None,
         standardize: standardised(&hyper["standardize"], &data)?,
     };
     let mut built = approximator.build(Dimensions::of(&data)?, &Device::cpu(), Key::new(0))?;

@@ -8,11 +8,14 @@ mod coupling_flow;
 mod distributions;
 mod elementary;
 mod mlp;
+mod mmd;
+mod model_comparison;
 mod normalisation;
 mod optimiser;
 mod python;
 mod ratio;
 mod recurrent;
+mod scoring;
 mod spline_transform;
 mod standardize;
 mod summary;
@@ -33,6 +36,7 @@ use crate::common::golden::{Check, Harness, Outcome};
 /// Kind of network and its harness.
 pub const NETS: &[(&str, Harness)] = &[
     ("ContinuousApproximator", continuous::continuous),
+    ("ModelComparisonApproximator", model_comparison::model_comparison),
     ("RatioApproximator", ratio::ratio),
     ("ConvolutionalNetwork", summary::convolutional),
     ("CouplingFlow", coupling_flow::coupling_flow),
@@ -40,6 +44,7 @@ pub const NETS: &[(&str, Harness)] = &[
     ("FusionNetwork", summary::fusion_network),
     ("FusionTransformer", summary::fusion_transformer),
     ("MLP", mlp::mlp),
+    ("ScoringRuleNetwork", scoring::scoring_rule_network),
     ("SetTransformer", summary::set_transformer),
     ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
@@ -58,9 +63,12 @@ pub const NETS: &[(&str, Harness)] = &[
     ("gru", recurrent::gru),
     ("keras_mha", attention::multi_head_attention),
     ("layer_norm", normalisation::layer_norm),
+    ("links", scoring::links),
     ("lstm", recurrent::lstm),
+    ("mmd", mmd::mmd),
     ("optimiser", optimiser::optimiser),
     ("rms_norm", normalisation::rms_norm),
+    ("scoring_rules", scoring::scoring_rules),
 ];
 
 type Fallible<T> = Result<T, Box<dyn Error>>;

@@ -20,6 +20,7 @@ pub fn ratio(check: &mut Check) -> Outcome {
         },
         standardize: standardised(&hyper["standardize"], &data)?,
         contrasts: hyper["K"].as_u64().ok_or("no K")? as usize,
+        summary_distribution: None,
         gamma: hyper["gamma"].as_f64().ok_or("no gamma")?,
     };
     let mut built = approximator.build(Dimensions::of(&data)?, &Device::cpu(), Key::new(0))?;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::conditioned::{Conditioned, Construction};
 use super::{Approximator, BuiltApproximator, Dimensions, Parts, Variable};
 use crate::device::Device;
+use crate::distributions::BaseDistribution;
 use crate::error::Result;
 use crate::networks::{InferenceChoice, SummaryChoice};
 use crate::random::Key;
@@ -35,6 +36,10 @@ pub struct ContinuousApproximator {
     /// The network that learns summary statistics; needed when there are summary variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary_network: Option<SummaryChoice>,
+    /// The distribution that training draws the summaries towards, by their maximum mean discrepancy: it gives the summary space a
+    /// shape in which unusual data sets stand out (Schmitt et al. 2021, arXiv:2112.08866).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary_distribution: Option<BaseDistribution>,
     /// The variables that are standardised.
     pub standardize: Vec<Variable>,
 }
@@ -44,6 +49,7 @@ impl Default for ContinuousApproximator {
         ContinuousApproximator {
             inference_network: InferenceChoice::default(),
             summary_network: None,
+            summary_distribution: None,
             standardize: vec![Variable::InferenceVariables],
         }
     }
@@ -57,6 +63,7 @@ impl Approximator for ContinuousApproximator {
         let targets = dimensions.inference_variables;
         let construction = Construction {
             summary_network: self.summary_network.as_ref(),
+            summary_distribution: self.summary_distribution.as_ref(),
             standardize: &self.standardize,
             dimensions,
             device,
@@ -69,6 +76,14 @@ impl Approximator for ContinuousApproximator {
     }
 
     fn parts_mut(&mut self) -> Parts<'_> {
-        Parts { summary_network: &mut self.summary_network, standardize: &mut self.standardize }
+        Parts {
+            summary_network: &mut self.summary_network,
+            summary_distribution: &mut self.summary_distribution,
+            standardize: &mut self.standardize,
+        }
+    }
+
+    fn set_dropout(&mut self, probability: f64) {
+        self.inference_network.set_dropout(probability);
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::conditioned::{Conditioned, Construction};
 use super::{Approximator, BuiltApproximator, Dimensions, Parts, Variable};
 use crate::device::Device;
+use crate::distributions::BaseDistribution;
 use crate::error::{Error, Result};
 use crate::networks::SummaryChoice;
 use crate::nn::Mlp;
@@ -38,6 +39,10 @@ pub struct RatioApproximator {
     /// The network that learns summary statistics; needed when there are summary variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary_network: Option<SummaryChoice>,
+    /// The distribution that training draws the summaries towards, by their maximum mean discrepancy: it gives the summary space a
+    /// shape in which unusual data sets stand out (Schmitt et al. 2021, arXiv:2112.08866).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary_distribution: Option<BaseDistribution>,
     /// The variables that are standardised.
     pub standardize: Vec<Variable>,
     /// Parameters of other data sets that each data set is contrasted with, `K`.
@@ -51,6 +56,7 @@ impl Default for RatioApproximator {
         RatioApproximator {
             inference_network: Mlp::default(),
             summary_network: None,
+            summary_distribution: None,
             standardize: vec![Variable::InferenceVariables],
             contrasts: 5,
             gamma: 1.0,
@@ -75,6 +81,7 @@ impl Approximator for RatioApproximator {
         let targets = dimensions.inference_variables;
         let construction = Construction {
             summary_network: self.summary_network.as_ref(),
+            summary_distribution: self.summary_distribution.as_ref(),
             standardize: &self.standardize,
             dimensions,
             device,
@@ -90,6 +97,14 @@ impl Approximator for RatioApproximator {
     }
 
     fn parts_mut(&mut self) -> Parts<'_> {
-        Parts { summary_network: &mut self.summary_network, standardize: &mut self.standardize }
+        Parts {
+            summary_network: &mut self.summary_network,
+            summary_distribution: &mut self.summary_distribution,
+            standardize: &mut self.standardize,
+        }
+    }
+
+    fn set_dropout(&mut self, probability: f64) {
+        self.inference_network.dropout = probability;
     }
 }

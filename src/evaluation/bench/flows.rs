@@ -152,7 +152,7 @@ fn training(flow: CouplingFlow, batch: usize, device: &Device) -> Result<Work<'s
         sample_weight: None,
     };
     let config =
-        ContinuousApproximator { inference_network: flow.into(), summary_network: None, standardize: Vec::new() };
+        ContinuousApproximator { inference_network: flow.into(), standardize: Vec::new(), ..Default::default() };
     let mut built = config.build(Dimensions::of(&data)?, device, Key::new(2))?;
     disturb_projectors(built.parameters_mut())?;
     let optimizer = Optimizer { clipping: Clipping::None, ..Optimizer::default() };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::Adapter;
 use crate::approximators::Variable;
+use crate::distributions::BaseDistribution;
 use crate::error::{Error, Result};
 use crate::networks::{InferenceChoice, SummaryChoice};
 use crate::optim::Optimizer;
@@ -56,6 +57,9 @@ pub struct RunConfig {
     /// The network that learns summary statistics of sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary_network: Option<SummaryChoice>,
+    /// The distribution that training draws learned summaries towards; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary_distribution: Option<BaseDistribution>,
     /// The network that represents the posterior.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_network: Option<InferenceChoice>,
@@ -177,6 +181,7 @@ mod tests {
             adapter: Some(defaults.adapter),
             inference_network: Some(defaults.approximator.inference_network),
             summary_network: defaults.approximator.summary_network,
+            summary_distribution: defaults.approximator.summary_distribution,
             standardize: Some(defaults.approximator.standardize),
             training: FitOptions::of(&defaults.fit, true),
             seed: Some(7),

@@ -113,6 +113,7 @@ impl Run {
         let approximator = ContinuousApproximator {
             inference_network: config.inference_network.get_or_insert(defaults.approximator.inference_network).clone(),
             summary_network: summary,
+            summary_distribution: config.summary_distribution.clone(),
             standardize: config.standardize.get_or_insert(defaults.approximator.standardize).clone(),
         };
         let builder = match simulator {
