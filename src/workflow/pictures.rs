@@ -7,7 +7,7 @@ use crate::diagnostics::metrics::{
 };
 use crate::diagnostics::plots::{
     self, ContractionSeries, CoverageOptions, CoverageSeries, EcdfBand, EcdfOptions, EcdfSeries, Figure, GridOptions,
-    LossSeries, Pairs, RankHistogramSeries, RecoveryOptions, RecoverySeries,
+    LossSeries, Pairs, RankHistogramSeries, RecoveryOptions, RecoverySeries, TarpSeries,
 };
 use crate::diagnostics::{Draws, Truths};
 use crate::error::Result;
@@ -32,6 +32,9 @@ pub(super) fn all(draws: &Draws, truths: &Truths, diagnostics: &Diagnostics, his
         contraction(draws, truths)?,
         pairs(draws, truths)?,
     ];
+    if let Some(joint) = &diagnostics.joint {
+        figures.insert(4, tarp(&joint.tarp)?);
+    }
     if !history.is_empty() {
         figures.insert(0, loss(history)?);
     }
@@ -105,6 +108,17 @@ fn coverage(draws: &Draws, truths: &Truths) -> Result<Figure> {
         })
         .collect();
     plots::coverage(&series, &CoverageOptions { probability: PROBABILITY, ..CoverageOptions::default() })
+}
+
+fn tarp(tarp: &metrics::Tarp) -> Result<Figure> {
+    plots::tarp(&TarpSeries {
+        credibility: tarp.band.z.clone(),
+        coverage: tarp.coverage.clone(),
+        lower: tarp.band.lower.clone(),
+        upper: tarp.band.upper.clone(),
+        confidence: 1.0 - tarp.band.alpha,
+        p_value: Some(tarp.test.p_value),
+    })
 }
 
 fn contraction(draws: &Draws, truths: &Truths) -> Result<Figure> {

@@ -225,7 +225,8 @@ mod tests {
         assert!(alarms <= 8, "{alarms}");
         let more = check(0.8, 0.0, 0);
         assert!(more.p_value < 1e-6 && more.worst_pair().unwrap().0.shape.bias < -5.0, "{:?}", more.pairs);
-        assert!(more.density.p_value < 0.01, "{:?}", more.density);
+        let line = check(0.98, 0.0, 0);
+        assert!(line.density.p_value < 0.01, "{:?}", line.density);
         assert_eq!(more.pairs[0].variables, ["v_0", "v_1"]);
         assert!(check(-0.5, 0.5, 0).worst_pair().unwrap().0.shape.bias > 5.0);
     }

@@ -316,7 +316,7 @@ mod tests {
         let mut tied = vec![0.0; 400];
         tied[..4].copy_from_slice(&[1.0, 1.0, 2.0, 3.0]);
         assert_eq!(psis(&tied).unwrap().k_hat, f64::INFINITY);
-        tied[4..60].fill(1.0);
+        tied[4..70].fill(1.0);
         assert_eq!(psis(&tied).unwrap().k_hat, f64::INFINITY);
         let few = psis(&[0.0, 1.0, 2.0]).unwrap();
         assert!(few.k_hat == f64::INFINITY && few.sentence().contains("take more draws"));

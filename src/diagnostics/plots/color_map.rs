@@ -41,7 +41,8 @@ pub fn draw_bar(canvas: &mut Canvas, limits: Limits, label: &str, left: f64, top
     for patch in 0..PATCHES {
         let at = |patch: usize| left + width * patch as f64 / PATCHES as f64;
         let color = viridis((patch as f64 + 0.5) / PATCHES as f64, 1.0);
-        canvas.rectangle((at(patch), top), (at(patch + 1), top + BAR), color);
+        // Each reaches under the next, so that no seams show.
+        canvas.rectangle((at(patch), top), ((at(patch + 1) + 1.0).min(left + width), top + BAR), color);
     }
     let ticks = Ticks::new(limits, 5);
     let below = top + BAR + style::TICK_PAD + style::TICK_SIZE / 2.0;

@@ -101,7 +101,7 @@ pub fn arrange(plans: &[Plan], options: &GridOptions, look: &Look) -> Result<(Ca
     let between = style::TICK_ROOM + if notes || ragged { style::LABEL_ROOM } else { 0.0 } + style::GAP / 2.0;
     let left = style::MARGIN + style::LABEL_ROOM;
     let total_width = left + gutters.iter().sum::<f64>() + columns as f64 * (width + style::GAP) + style::MARGIN / 2.0;
-    let legend_width = total_width - left - style::MARGIN;
+    let legend_width = total_width - left - gutters[0] - style::MARGIN;
     let legend_height = legend::height(look.legend, legend_width);
     let top = style::MARGIN / 2.0 + legend_height;
     let total_height = top

@@ -29,6 +29,10 @@ pub struct PairsQuantity {
 /// More variables make panels too small to read.
 const MOST_VARIABLES: usize = 16;
 const RADIUS: f64 = 2.6;
+/// Largest number of discs in the picture: their colours make each larger than a disc of one colour.
+const MARKS: usize = 8_000;
+/// Colours that are told apart: discs of one colour are one mark, which keeps the picture small.
+const LEVELS: usize = 20;
 const GAP: f64 = 12.0;
 
 /// Draws the grid: off the diagonal the true values of two variables, coloured by the quantity of the horizontal one; on the
@@ -113,7 +117,7 @@ fn draw(pairs: &PairsQuantity, range: Limits, omissions: &mut Omissions) -> Canv
     let right = height.label_width() + style::TICK_PAD + style::GAP;
     let mut canvas = Canvas::new(left + span + right, top + span + below + color_map::BAR_ROOM + style::MARGIN / 2.0);
     let offset = |index: usize| index as f64 * (side + GAP);
-    let keep = (style::MARKS_PER_FIGURE / (count * count)).clamp(80, style::MARKS_PER_PANEL);
+    let keep = (MARKS / (count * count)).clamp(80, style::MARKS_PER_PANEL);
     let total = pairs.truth[0].len();
     omissions.thinned(keep.min(total), total);
     for row in 0..count {
@@ -125,10 +129,14 @@ fn draw(pairs: &PairsQuantity, range: Limits, omissions: &mut Omissions) -> Canv
             panel.y.numbered = column == 0 && row > 0;
             panel.draw_axes(&mut canvas);
             let values = &pairs.values[column.min(pairs.values.len() - 1)];
-            for i in thin(total, keep).filter(|&i| drawable(values[i])) {
-                let y = if row == column { values[i] } else { pairs.truth[row][i] };
-                let color = viridis(range.share(values[i]), 0.9);
-                panel.discs(&mut canvas, [(pairs.truth[column][i], y)], RADIUS, color);
+            let shown: Vec<usize> = thin(total, keep).filter(|&i| drawable(values[i])).collect();
+            let level = |i: usize| (range.share(values[i]).clamp(0.0, 1.0) * (LEVELS - 1) as f64).round() as usize;
+            for one in 0..LEVELS {
+                let points = shown.iter().filter(|&&i| level(i) == one).map(|&i| {
+                    let y = if row == column { values[i] } else { pairs.truth[row][i] };
+                    (pairs.truth[column][i], y)
+                });
+                panel.discs(&mut canvas, points, RADIUS, viridis(one as f64 / (LEVELS - 1) as f64, 0.9));
             }
             if row == count - 1 {
                 draw_x_label(&mut canvas, &frame, &labels[column]);
