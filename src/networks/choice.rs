@@ -84,6 +84,14 @@ impl InferenceChoice {
         }
     }
 
+    /// The probability of dropout; none for networks of the user's own.
+    pub fn dropout(&self) -> Option<f64> {
+        match self {
+            InferenceChoice::CouplingFlow(network) => Some(network.subnet.dropout),
+            InferenceChoice::Custom(_) => None,
+        }
+    }
+
     fn network(&self) -> &dyn InferenceNetwork {
         match self {
             InferenceChoice::CouplingFlow(network) => network,

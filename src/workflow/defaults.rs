@@ -88,14 +88,7 @@ impl Defaults {
     /// The choices for the likelihood of data such as `example`, a row for each observation: a coupling flow with splines of the data
     /// given parameters and conditions. Bounded parameters are mapped to the whole line, and everything is standardised.
     pub fn for_likelihood(roles: &Roles, example: &Record) -> Result<Self> {
-        let exchanged = Roles {
-            parameters: roles.data_variables.clone(),
-            data_variables: roles.parameters.clone(),
-            conditions: roles.conditions.clone(),
-            kind: Some(Kind::Vector),
-            ..Roles::default()
-        };
-        let defaults = Defaults::for_roles(&exchanged, example)?;
+        let defaults = Defaults::for_roles(&roles.exchanged(), example)?;
         let notes = vec!["the likelihood is a coupling flow with splines".to_string()];
         Ok(Defaults { adapter: roles.likelihood_adapter(), notes, ..defaults }.for_fresh_simulations())
     }

@@ -47,5 +47,5 @@ pub use misspecification::ATYPICAL;
 pub use ratio::RatioWorkflow;
 pub use refinement::{LogMean, Refinement};
 pub use roles::Roles;
-pub use run::{DiagnosticsOptions, FitOptions, Run, RunConfig, available_threads};
+pub use run::{DiagnosticsOptions, FitOptions, Learn, Learned, Run, RunConfig, available_threads};
 pub use trainer::{Trained, Trainer};

@@ -117,6 +117,17 @@ impl Roles {
         Ok((adapter, kind))
     }
 
+    /// Data and parameters in each other's place: the roles of a likelihood.
+    pub(super) fn exchanged(&self) -> Self {
+        Roles {
+            parameters: self.data_variables.clone(),
+            data_variables: self.parameters.clone(),
+            conditions: self.conditions.clone(),
+            kind: Some(Kind::Vector),
+            ..Roles::default()
+        }
+    }
+
     /// The adapter for the likelihood: what is observed, in rows, given parameters and conditions.
     pub(super) fn likelihood_adapter(&self) -> Adapter {
         let given = self.parameters.iter().chain(&self.conditions).cloned().collect::<Vec<_>>();

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::learn::Learn;
 use crate::adapters::Adapter;
 use crate::approximators::Variable;
 use crate::distributions::BaseDistribution;
 use crate::error::{Error, Result};
-use crate::networks::{InferenceChoice, SummaryChoice};
+use crate::networks::{InferenceChoice, ScoringRuleNetwork, SummaryChoice};
+use crate::nn::Mlp;
 use crate::optim::Optimizer;
 use crate::workflow::fit::Fit;
 use crate::workflow::roles::Roles;
@@ -17,6 +19,9 @@ use crate::workflow::roles::Roles;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
+    /// What is learned from the simulations; the posterior by default.
+    #[serde(skip_serializing_if = "Learn::is_posterior")]
+    pub learn: Learn,
     /// A built-in simulator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulator: Option<String>,
@@ -63,6 +68,12 @@ pub struct RunConfig {
     /// The network that represents the posterior.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_network: Option<InferenceChoice>,
+    /// The scoring rules and their network, where estimates are learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scoring_rule_network: Option<ScoringRuleNetwork>,
+    /// The network that tells parameters apart, where a ratio is learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio_network: Option<Mlp>,
     /// The adapter; by default it follows from the roles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<Adapter>,

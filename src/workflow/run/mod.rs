@@ -1,11 +1,12 @@
 //! A training as plain data: what `run.toml` holds, completed by defaults, and ready to run.
 
 mod config;
+mod learn;
 mod source;
 
 use std::sync::Arc;
 
-use super::basic::BasicWorkflow;
+use super::basic::Workflow;
 use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::defaults::Defaults;
@@ -14,7 +15,7 @@ use super::fitting::Validation;
 use super::history::History;
 use super::roles::Roles;
 use crate::adapters::Adapter;
-use crate::approximators::ContinuousApproximator;
+use crate::approximators::{Approximator, ContinuousApproximator};
 use crate::data::Record;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -24,16 +25,17 @@ use crate::simulators::{Kind, Pool, Request, Simulator, find};
 use source::{Simulations, Source, first, folder_dataset};
 
 pub use config::{DiagnosticsOptions, FitOptions, RunConfig};
+pub use learn::{Learn, Learned};
 
 /// Data sets that the table of variables shows.
 const SHOWN: usize = 32;
 
 /// A training that is ready: configuration without gaps, simulations or their source, networks with their weights.
-pub struct Run {
+pub struct Run<A: Approximator = ContinuousApproximator> {
     /// The configuration, complete.
     pub config: RunConfig,
     /// The workflow, before the training.
-    pub workflow: BasicWorkflow,
+    pub workflow: Workflow<A>,
     /// Data sets such as those that will be trained on.
     pub example: Record,
     /// What was decided and why, a sentence each.
@@ -42,7 +44,7 @@ pub struct Run {
     source: Source,
 }
 
-impl Run {
+impl<A: Learned> Run<A> {
     /// Fills the gaps of a configuration, loads or makes the simulations, checks them all, and gives the networks weights.
     /// Nothing is written.
     pub fn prepare(mut config: RunConfig) -> Result<Self> {
@@ -50,11 +52,15 @@ impl Run {
         let seed = *config.seed.get_or_insert(0);
         let threads = *config.threads.get_or_insert_with(available_threads);
         let pool = Pool::new(threads)?;
+        learn::check(&config, A::LEARN)?;
         let device = Device::named(config.device.get_or_insert_with(|| "cpu".into()), threads)?;
         let simulator: Option<Arc<dyn Simulator>> = match &config.simulator {
             Some(name) => Some(find(name)?.into()),
             None => None,
         };
+        if config.learn == Learn::Likelihood {
+            learn::exchange(&mut config, simulator.as_deref())?;
+        }
         let roles = match (&config.roles, &simulator) {
             (Some(roles), _) => Some(roles.clone()),
             (None, Some(simulator)) => Some(Roles::of_simulator(&**simulator)?),
@@ -108,17 +114,16 @@ impl Run {
             false => Optimizer::for_fixed_data(),
         });
         config.training = FitOptions::of(&fit, source.is_online() || config.growing);
-        let summary = config.summary_network.take().or(defaults.approximator.summary_network);
-        config.summary_network = summary.clone();
-        let approximator = ContinuousApproximator {
-            inference_network: config.inference_network.get_or_insert(defaults.approximator.inference_network).clone(),
-            summary_network: summary,
-            summary_distribution: config.summary_distribution.clone(),
-            standardize: config.standardize.get_or_insert(defaults.approximator.standardize).clone(),
-        };
+        config.summary_network = config.summary_network.take().or(defaults.approximator.summary_network.clone());
+        config.standardize.get_or_insert(defaults.approximator.standardize.clone());
+        let mut approximator = A::with_networks(&mut config, defaults.approximator);
+        let parts = approximator.parts_mut();
+        *parts.summary_network = config.summary_network.clone();
+        *parts.summary_distribution = config.summary_distribution.clone();
+        *parts.standardize = config.standardize.clone().unwrap_or_default();
         let builder = match simulator {
-            Some(simulator) => BasicWorkflow::new(simulator),
-            None => BasicWorkflow::from_simulations(),
+            Some(simulator) => Workflow::<A>::new(simulator),
+            None => Workflow::<A>::from_simulations(),
         };
         let mut workflow =
             builder.adapter(adapter).approximator(approximator).seed(seed).device(device).threads(threads).build()?;
