@@ -1,4 +1,4 @@
-//! Floor 5: base distributions of the latent variables.
+//! Floor 5: base distributions of the latent variables, and how far two samples are apart ([`maximum_mean_discrepancy`]).
 //!
 //! A configuration ([`BaseDistribution`]) is plain data; [`BaseDistribution::build`] fixes the dimension and, where something is
 //! trainable, makes weights. The built form gives densities on a tape and draws on the host.
@@ -20,11 +20,13 @@
 //! # }
 //! ```
 
+mod discrepancy;
 mod mixture;
 mod normal;
 mod per_dimension;
 mod student_t;
 
+pub use discrepancy::{PairEstimator, maximum_mean_discrepancy, maximum_mean_discrepancy_by};
 use mixture::BuiltMixture;
 pub use mixture::Mixture;
 use normal::BuiltNormal;

@@ -2,8 +2,8 @@
 //!
 //! [`Function`] is the closed list of unary functions that the operations, the activations of networks and the
 //! adapters share: one row holds name, value, derivative, inverse, domain and kinks. Beside it stand the maps between
-//! the line and the positive or bounded numbers ([`links`]), the special functions ([`special`]) and descriptive
-//! statistics ([`statistics`]).
+//! the line and the positive or bounded numbers ([`links`]), the special functions ([`special`]), descriptive
+//! statistics ([`statistics`]) and kernels of two points ([`PairKernel`]).
 //!
 //! ```
 //! use ferroflow::math::Function;
@@ -17,6 +17,7 @@ mod elementary;
 mod function;
 mod gated;
 pub mod links;
+mod pair_kernel;
 mod rectifiers;
 mod sigmoids;
 pub mod special;
@@ -30,5 +31,6 @@ pub use links::{
     SHIFTED_SOFTPLUS_OFFSET, inverse_shifted_softplus, inverse_softplus, ln_expm1, ln_one_minus_exp, log_sum_exp,
     logit, shifted_softplus, sigmoid, softplus,
 };
+pub use pair_kernel::{KERNEL_SCALES, PairKernel};
 pub use special::{ln_gamma, normal_cdf, normal_density, normal_quantile};
 pub use statistics::{mean, quantile, variance};

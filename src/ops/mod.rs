@@ -18,6 +18,7 @@ pub mod fused_flow;
 mod gather_rows;
 mod group_norm;
 mod inverse_matrix;
+mod kernel_mean;
 mod linear;
 mod log_sum_exp;
 mod mlp;
@@ -54,6 +55,7 @@ pub use flow_lanes::Direction;
 pub use gather_rows::GatherRows;
 pub use group_norm::{GroupNorm, GroupNormKind};
 pub use inverse_matrix::{InverseMatrix, MOST_DIMENSIONS};
+pub use kernel_mean::KernelMean;
 pub use linear::Linear;
 pub use log_sum_exp::LogSumExp;
 pub use mlp::{Branch, Mlp, MlpInput, MlpLayer};
@@ -90,6 +92,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &GatherRows,
     &GroupNorm,
     &InverseMatrix,
+    &KernelMean,
     &Linear,
     &LogSumExp,
     &Mlp,

@@ -4,9 +4,10 @@
 
 use super::Var;
 use crate::error::Error;
+use crate::math::PairKernel;
 use crate::ops::{
-    Attention, Attributes, Dropout, ExtremeKind, GatherRows, GroupNorm, GroupNormKind, LogSumExp, ReduceKind,
-    RepeatRows, RowNorm, RowNormKind, SegmentExtreme, SegmentRepeat, SegmentSum, Softmax, SoftmaxKind,
+    Attention, Attributes, Dropout, ExtremeKind, GatherRows, GroupNorm, GroupNormKind, KernelMean, LogSumExp,
+    ReduceKind, RepeatRows, RowNorm, RowNormKind, SegmentExtreme, SegmentRepeat, SegmentSum, Softmax, SoftmaxKind,
 };
 use crate::random::Key;
 
@@ -98,6 +99,11 @@ impl<'t> Var<'t> {
     /// Gives each of `elements` elements the row of its set: `[sets, f]` to `[elements, f]`.
     pub fn segment_repeat(self, offsets: Var<'t>, elements: usize) -> Var<'t> {
         self.apply(&SegmentRepeat, &[offsets], SegmentRepeat::attributes(elements))
+    }
+
+    /// The mean of a kernel over all pairs of a row `[m, D]` of this variable and a row `[n, D]` of another, a scalar.
+    pub fn kernel_mean(self, other: Var<'t>, kernel: PairKernel) -> Var<'t> {
+        self.apply(&KernelMean, &[other], KernelMean::attributes(kernel))
     }
 
     /// Each row `[rows, f]` `count` times in a row: `[rows · count, f]`.
