@@ -8,8 +8,8 @@ pub use crate::device::Device;
 pub use crate::error::{Error, Result};
 pub use crate::make_simulator;
 pub use crate::networks::{
-    ConvolutionalNetwork, CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, SetTransformer, TimeSeriesNetwork,
-    TimeSeriesTransformer,
+    ConvolutionalNetwork, CouplingFlow, DeepSet, FusionNetwork, FusionTransformer, PointNetwork, ScoringRule,
+    ScoringRuleNetwork, SetTransformer, TimeSeriesNetwork, TimeSeriesTransformer,
 };
 pub use crate::nn::Mlp;
 pub use crate::random::{Key, Stream};

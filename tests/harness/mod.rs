@@ -8,10 +8,12 @@ mod coupling_flow;
 mod distributions;
 mod elementary;
 mod mlp;
+mod mmd;
 mod normalisation;
 mod optimiser;
 mod python;
 mod recurrent;
+mod scoring;
 mod spline_transform;
 mod standardize;
 mod summary;
@@ -38,6 +40,7 @@ pub const NETS: &[(&str, Harness)] = &[
     ("FusionNetwork", summary::fusion_network),
     ("FusionTransformer", summary::fusion_transformer),
     ("MLP", mlp::mlp),
+    ("ScoringRuleNetwork", scoring::scoring_rule_network),
     ("SetTransformer", summary::set_transformer),
     ("SplineTransform", spline_transform::spline_transform),
     ("Standardize", standardize::standardize),
@@ -56,9 +59,12 @@ pub const NETS: &[(&str, Harness)] = &[
     ("gru", recurrent::gru),
     ("keras_mha", attention::multi_head_attention),
     ("layer_norm", normalisation::layer_norm),
+    ("links", scoring::links),
     ("lstm", recurrent::lstm),
+    ("mmd", mmd::mmd),
     ("optimiser", optimiser::optimiser),
     ("rms_norm", normalisation::rms_norm),
+    ("scoring_rules", scoring::scoring_rules),
 ];
 
 type Fallible<T> = Result<T, Box<dyn Error>>;

@@ -1,6 +1,10 @@
-//! Base distributions as the cases write them: calls of constructors, such as `Mixture([DiagonalNormal(-1.0, 0.5)])`.
+//! Base distributions and scoring rules as the cases write them: calls of constructors, such as
+//! `Mixture([DiagonalNormal(-1.0, 0.5)])`.
 
 use ferroflow::distributions::{BaseDistribution, DiagonalNormal, DiagonalStudentT, Mixture};
+
+use ferroflow::networks::ScoringRule;
+use serde_json::Value;
 
 use super::Fallible;
 
@@ -18,12 +22,56 @@ pub fn base_distribution(text: &str) -> Fallible<BaseDistribution> {
     if code == "normal" {
         return Ok(BaseDistribution::default());
     }
+    distribution(&parse(code)?)
+}
+
+/// The scoring rule of a class or a constructor call; what the call leaves out is taken from the arguments of the case.
+pub fn scoring_rule(text: &str, hyper: &Value) -> Fallible<ScoringRule> {
+    rule(&parse(text)?, hyper)
+}
+
+fn rule(expression: &Expression, hyper: &Value) -> Fallible<ScoringRule> {
+    let (name, arguments) = match expression {
+        Expression::Name(name) => (name, [].as_slice()),
+        Expression::Call { name, arguments } => (name, arguments.as_slice()),
+        other => return Err(format!("{other:?} is no scoring rule").into()),
+    };
+    let by_name = |key: &str| arguments.iter().find(|(given, _)| given.as_deref() == Some(key)).map(|(_, value)| value);
+    let number = |key: &str| match by_name(key) {
+        Some(value) => as_number(value),
+        None => hyper[key].as_f64().ok_or_else(|| format!("{name}: no {key}").into()),
+    };
+    Ok(match name.as_str() {
+        "MeanScore" => ScoringRule::Mean,
+        "MedianScore" => ScoringRule::Median,
+        "NormedDifferenceScore" => ScoringRule::NormedDifference { k: number("k")? },
+        "QuantileScore" => ScoringRule::quantiles(match by_name("q") {
+            Some(Expression::List(q)) => q.iter().map(as_number).collect::<Fallible<Vec<f64>>>()?,
+            _ => serde_json::from_value(hyper["q"].clone())?,
+        }),
+        "MvNormalScore" => ScoringRule::MvNormal,
+        "CrossEntropyScore" => ScoringRule::CrossEntropy { classes: None },
+        "MixtureScore" => {
+            let mut components = indexmap::IndexMap::new();
+            for (key, value) in arguments {
+                match key {
+                    Some(key) if key != "temperature" => components.insert(key.clone(), rule(value, hyper)?),
+                    _ => continue,
+                };
+            }
+            ScoringRule::Mixture { components, temperature: number("temperature")? }
+        }
+        _ => return Err(format!("the scoring rule {name} is not known").into()),
+    })
+}
+
+fn parse(code: &str) -> Fallible<Expression> {
     let mut rest = code;
     let parsed = expression(&mut rest)?;
     if !rest.trim().is_empty() {
         return Err(format!("'{rest}' is left over of '{code}'").into());
     }
-    distribution(&parsed)
+    Ok(parsed)
 }
 
 fn distribution(expression: &Expression) -> Fallible<BaseDistribution> {
