@@ -33,7 +33,7 @@
 //! | 3 | [`tensor`], [`ops`] | tensors, and the table of operations with one file each |
 //! | 4 | [`parameters`], [`autodiff`], [`optim`] | named flat weights; the tape; Adam and schedules |
 //! | 5 | [`nn`], [`distributions`], [`bijections`] | layers; base distributions; invertible maps with log-determinants |
-//! | 6 | [`networks`] | summary networks and inference networks |
+//! | 6 | [`networks`] | summary networks, inference networks, scoring rules |
 //! | 7 | [`data`], [`simulators`], [`adapters`], [`mcmc`] | records of named columns, simulators, transforms between data and network space, the No-U-Turn sampler |
 //! | 8 | [`approximators`] | networks with standardisation: what represents a posterior |
 //! | 9 | [`diagnostics`], [`io`], [`workflow`], [`evaluation`] | numbers, pictures, files; fit, resume, sample, diagnose |

@@ -34,7 +34,7 @@ const ROOMS: &[&str] = &[
 
 const ENGINE: &[&str] =
     &["device", "tensor", "ops", "parameters", "autodiff", "optim", "nn", "distributions", "bijections", "networks"];
-const STUDY: &[&str] = &["data", "simulators", "adapters", "mcmc", "diagnostics"];
+const STUDY: &[&str] = &["mcmc", "data", "simulators", "adapters", "diagnostics"];
 
 /// Rooms of the same floor that are written together: each may use the other.
 const TOGETHER: &[(&str, &str)] = &[("data", "simulators")];

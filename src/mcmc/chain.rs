@@ -126,8 +126,7 @@ impl<'a> Chain<'a> {
     fn started(&mut self, log_density: f64, gradient: &[f64], tries: usize, given: bool) -> Result<()> {
         if log_density > f64::NEG_INFINITY {
             self.place = Place { position: self.query.clone(), log_density, gradient: gradient.to_vec() };
-            self.search(None);
-            return Ok(());
+            return self.search(None);
         }
         let outside = |message: String| Err(Error::value("start", message));
         if given {
@@ -146,11 +145,15 @@ impl<'a> Chain<'a> {
     }
 
     /// Tries one step of the current size.
-    fn search(&mut self, direction: Option<bool>) {
+    fn search(&mut self, direction: Option<bool>) -> Result<()> {
         let start = Motion::new(self.mass.draw_momentum(self.query.len(), &mut self.stream), &self.mass);
         let middle;
         (self.query, middle) = leap(&self.place, &start.momentum, self.step.current(), &self.mass);
+        if self.query.iter().any(|x| !x.is_finite()) {
+            return self.searched(f64::NEG_INFINITY, &vec![0.0; middle.len()], &start, &middle, direction);
+        }
         self.phase = Phase::Searching { start, middle, direction };
+        Ok(())
     }
 
     /// Doubles or halves the step size until the acceptance of one step crosses what is wanted.
@@ -180,8 +183,7 @@ impl<'a> Chain<'a> {
             return Err(Error::value("log density", format!("{fault} around {point} for steps of {size:e}; {remedy}")));
         }
         self.step = StepSize::new(self.settings.target_acceptance, next);
-        self.search(Some(grows));
-        Ok(())
+        self.search(Some(grows))
     }
 
     /// Starts the next trajectory, unless the chain is complete.
@@ -198,8 +200,7 @@ impl<'a> Chain<'a> {
             let energy = f64::INFINITY;
             let stuck = Outcome { place, energy, acceptance: 0.0, depth: 0, broken: Some(Broken::Divergent) };
             if self.take(stuck) {
-                self.search(None);
-                return Ok(());
+                return self.search(None);
             }
         }
         self.phase = Phase::Done;
@@ -207,11 +208,7 @@ impl<'a> Chain<'a> {
     }
 
     fn moved(&mut self, outcome: Outcome) -> Result<()> {
-        if self.take(outcome) {
-            self.search(None);
-            return Ok(());
-        }
-        self.move_on()
+        if self.take(outcome) { self.search(None) } else { self.move_on() }
     }
 
     /// Records a transition, or learns from it; true when the step size must be searched anew.

@@ -113,9 +113,10 @@ fn plain_ess(chains: &[Vec<f64>]) -> f64 {
     }
     let correlation = |lag: usize| if lag == 0 { 1.0 } else { 1.0 - (within - at(lag)) / pooled };
     let (mut sum, mut smallest) = (0.0, f64::INFINITY);
-    for lag in (0..n.saturating_sub(3)).step_by(2) {
+    let end = n.saturating_sub(2);
+    for lag in (0..end).step_by(2) {
         let (even, odd) = (correlation(lag), correlation(lag + 1));
-        if even + odd <= 0.0 {
+        if even + odd <= 0.0 || lag + 2 >= end {
             // The even one alone still counts when it is positive, which makes antithetic chains less extreme.
             sum += 0.5 * even.max(0.0);
             break;

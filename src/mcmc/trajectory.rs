@@ -205,8 +205,8 @@ impl Trajectory {
         let energy = motion.kinetic() - log_density;
         let log_weight = self.initial_energy - energy;
         self.acceptance += log_weight.exp().min(1.0);
-        // Not less than: energies may be NaN after an overflow of the momentum.
-        if !(log_weight > -LARGEST_ERROR) {
+        // NaN after an overflow of the momentum.
+        if log_weight.is_nan() || log_weight < -LARGEST_ERROR {
             return Some(self.outcome(Some(Broken::Divergent)));
         }
         self.ends[usize::from(self.forward)] = place.clone();
@@ -285,5 +285,39 @@ impl Trajectory {
             depth: self.whole.depth,
             broken,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcmc::MassMatrix;
+    use crate::random::Key;
+
+    /// In a standard normal density a trajectory is a part of a circle: it turns after about half of the 63 steps of length 0.1
+    /// around it, keeps its energy all the way, and with exact steps every state is as likely.
+    #[test]
+    fn trajectories_keep_their_energy_and_turn() {
+        let (step, mass) = (0.1, Mass::unit(MassMatrix::Diagonal, 2));
+        let density = |x: &[f64]| (-0.5 * dot(x, x), x.iter().map(|x| -x).collect::<Vec<_>>());
+        let mut depths = [0; 8];
+        for seed in 0..200 {
+            let mut stream = Key::new(seed).stream();
+            let position = vec![0.8, -0.6];
+            let (log_density, gradient) = density(&position);
+            let motion = Motion::new(mass.draw_momentum(2, &mut stream), &mass);
+            let start = Place { position, log_density, gradient };
+            let mut trajectory = Trajectory::new(start, motion, step, &mass, &mut stream);
+            let outcome = loop {
+                let (log_density, gradient) = density(trajectory.query());
+                if let Some(outcome) = trajectory.answer(log_density, &gradient, step, &mass, 10, &mut stream) {
+                    break outcome;
+                }
+            };
+            assert!(outcome.acceptance > 0.99 && outcome.broken.is_none(), "{outcome:?}");
+            assert!((outcome.energy - trajectory.initial_energy).abs() < 0.01, "{outcome:?}");
+            depths[outcome.depth] += 1;
+        }
+        assert!(depths[3..=5].iter().sum::<usize>() > 190, "{depths:?}");
     }
 }

@@ -18,7 +18,7 @@ const LEAST_ESS: f64 = 100.0;
 const LEAST_E_BFMI: f64 = 0.3;
 /// Shares of trajectories beyond which their length, or the border of the support, slows a chain down too much.
 const MOST_LONGEST: f64 = 0.1;
-const MOST_OUTSIDE: f64 = 0.5;
+const MOST_OUTSIDE: f64 = 0.9;
 
 impl Chains {
     /// Whether the draws can be relied on.
@@ -35,14 +35,14 @@ impl Chains {
         if self.count() < 2 {
             faults.push("a single chain cannot show whether it has found everything; run several".to_owned());
         }
-        if !(r_hat <= LARGEST_R_HAT) {
+        if r_hat.is_nan() || r_hat > LARGEST_R_HAT {
             let remedy = "run more warmup and draws, or other starts; R̂ far above 1 means separate modes";
             faults.push(format!("the chains disagree on variable {variable} (R̂ {r_hat:.3}): {remedy}"));
         }
         let least = LEAST_ESS * self.count() as f64;
         let ess = [worst(|s| s.ess_bulk, |a, b| a < b), worst(|s| s.ess_tail, |a, b| a < b)];
         for ((variable, ess), part) in ess.into_iter().zip(["middle", "tails"]) {
-            if !(ess >= least) {
+            if ess.is_nan() || ess < least {
                 faults.push(format!(
                     "the draws are worth only {ess:.0} independent ones for the {part} of variable {variable} ({least:.0} are wanted): \
                      draw more"
@@ -56,7 +56,7 @@ impl Chains {
                  variables"
             ));
         }
-        let slow = self.e_bfmi().into_iter().filter(|fraction| !(*fraction >= LEAST_E_BFMI)).count();
+        let slow = self.e_bfmi().into_iter().filter(|fraction| fraction.is_nan() || *fraction < LEAST_E_BFMI).count();
         if slow > 0 {
             faults.push(format!(
                 "{slow} chains explore the tails too slowly (E-BFMI below {LEAST_E_BFMI}): transform the variables"

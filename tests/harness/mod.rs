@@ -9,7 +9,6 @@ mod distributions;
 mod elementary;
 mod mlp;
 mod mmd;
-mod model_comparison;
 mod normalisation;
 mod optimiser;
 mod python;
