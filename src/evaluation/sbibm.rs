@@ -111,7 +111,7 @@ pub fn sbibm(task: &SbibmTask, seed: u64, options: &SbibmOptions) -> Result<Sbib
     let observations: Vec<Observation> =
         (1..=OBSERVATIONS).map(|number| Observation::read(task, number, &options.reference)).collect::<Result<_>>()?;
     let began = std::time::Instant::now();
-    let mut run = Run::prepare(RunConfig {
+    let mut run: Run = Run::prepare(RunConfig {
         simulator: Some(task.simulator.into()),
         budget: Some(options.simulations),
         seed: Some(seed),

@@ -41,7 +41,7 @@ pub(super) fn all(draws: &Draws, truths: &Truths, diagnostics: &Diagnostics, his
     Ok(figures)
 }
 
-fn loss(history: &History) -> Result<Figure> {
+pub(super) fn loss(history: &History) -> Result<Figure> {
     plots::loss(&LossSeries {
         unit: "Step".into(),
         loss: history.losses().collect(),
@@ -71,14 +71,17 @@ fn ecdf(draws: &Draws, ranks: &[Vec<f64>], diagnostics: &Diagnostics) -> Result<
         .zip(ranks)
         .map(|(variable, ranks)| EcdfSeries { variable, ranks: ranks.clone() })
         .collect();
-    let band = &diagnostics.sbc.band;
-    let band = EcdfBand {
+    plots::calibration_ecdf(&series, &drawn(&diagnostics.sbc.band), &EcdfOptions::default())
+}
+
+/// A band as pictures draw it.
+pub(super) fn drawn(band: &metrics::EcdfBand) -> EcdfBand {
+    EcdfBand {
         levels: band.z.clone(),
         lower: band.lower.clone(),
         upper: band.upper.clone(),
         confidence: 1.0 - band.alpha,
-    };
-    plots::calibration_ecdf(&series, &band, &EcdfOptions::default())
+    }
 }
 
 fn rank_histogram(draws: &Draws, ranks: &[Vec<f64>]) -> Result<Figure> {

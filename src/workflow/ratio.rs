@@ -12,7 +12,7 @@ use crate::io::VariableInfo;
 use crate::mcmc::{Chains, LogDensity, Nuts};
 use crate::nn::Mlp;
 use crate::random::Key;
-use crate::simulators::Request;
+use crate::simulators::{Request, Simulator};
 
 /// The workflow of ratios `p(θ | x)/p(θ)`.
 ///
@@ -55,20 +55,27 @@ impl Workflow<RatioApproximator> {
     /// Posterior draws of each observed data set by the No-U-Turn sampler, name → `[datasets, draws, dim]` with the chains one after
     /// the other, and the chains with their diagnostics. The prior is the simulator's, whose density must be known.
     pub fn sample(&self, observed: &Record, nuts: &Nuts) -> Result<(Record, Vec<Chains>)> {
-        let simulator = self.simulator.as_deref().ok_or_else(|| {
-            Error::argument(
-                "simulator",
-                "this workflow has none, and the density of the prior is needed; give the simulator",
-            )
-        })?;
-        self.sample_with_prior(observed, nuts, &|parameters| log_prior(simulator, parameters))
+        self.sample_from(observed, nuts, self.seed())
     }
 
-    /// As [`sample`](Self::sample) with the log-density of a prior: for rows of parameters, `−∞` outside of the support.
+    /// As [`sample`](Self::sample) with a seed of its own.
+    pub fn sample_from(&self, observed: &Record, nuts: &Nuts, seed: u64) -> Result<(Record, Vec<Chains>)> {
+        self.sample_with_prior(observed, nuts, seed, &|parameters| log_prior(self.known_simulator()?, parameters))
+    }
+
+    fn known_simulator(&self) -> Result<&dyn Simulator> {
+        self.simulator.as_deref().ok_or_else(|| {
+            let message = "this workflow has none, and the density of the prior is needed; give the simulator";
+            Error::argument("simulator", message)
+        })
+    }
+
+    /// As [`sample_from`](Self::sample_from) with the log-density of a prior: for rows of parameters, `−∞` outside of the support.
     pub fn sample_with_prior(
         &self,
         observed: &Record,
         nuts: &Nuts,
+        seed: u64,
         prior: &dyn Fn(&Record) -> Result<Vec<f64>>,
     ) -> Result<(Record, Vec<Chains>)> {
         let built = self.approximator()?;
@@ -76,7 +83,7 @@ impl Workflow<RatioApproximator> {
         let batch = self.adapted(observed, false)?;
         let conditions = built.conditions(&batch)?;
         let width = conditions.len() / batch.datasets.max(1);
-        let key = Key::new(self.seed()).fork("nuts");
+        let key = Key::new(seed).fork("nuts");
         let mut all = Vec::with_capacity(batch.datasets);
         for (dataset, condition) in conditions.chunks(width.max(1)).enumerate() {
             let mapped = Mapped { workflow: self, log_density: prior };

@@ -9,6 +9,7 @@ mod distributions;
 mod elementary;
 mod mlp;
 mod mmd;
+mod model_comparison;
 mod normalisation;
 mod optimiser;
 mod python;

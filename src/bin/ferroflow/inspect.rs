@@ -4,10 +4,13 @@ use std::io::Read;
 use std::path::Path;
 
 use ferroflow::Error;
-use ferroflow::approximators::{BuiltContinuousApproximator, Trainable};
+use ferroflow::approximators::{
+    Approximator, BuiltApproximator, ContinuousApproximator, ModelComparisonApproximator, Objective, RatioApproximator,
+    ScoringRuleApproximator, Trainable,
+};
 use ferroflow::codecs::{Dtype, npz};
 use ferroflow::device::Device;
-use ferroflow::io::{ModelFile, VariableInfo};
+use ferroflow::io::{ModelFile, VariableInfo, kind_of_model};
 
 use crate::arguments::Inspect;
 use crate::checks;
@@ -73,12 +76,21 @@ fn dtype(dtype: Dtype) -> &'static str {
 }
 
 fn model(path: &Path) -> Outcome {
-    let file: ModelFile = ModelFile::load(path)?;
+    match kind_of_model(path)?.as_str() {
+        ScoringRuleApproximator::KIND => model_of::<ScoringRuleApproximator>(path, "estimates for"),
+        RatioApproximator::KIND => model_of::<RatioApproximator>(path, "ratio of posterior to prior of"),
+        ModelComparisonApproximator::KIND => model_of::<ModelComparisonApproximator>(path, "comparison of models by"),
+        _ => model_of::<ContinuousApproximator>(path, "posterior of"),
+    }
+}
+
+fn model_of<A: Approximator>(path: &Path, what: &str) -> Outcome {
+    let file = ModelFile::<A>::load(path)?;
     let built = file.approximator(path, &Device::cpu())?;
     let header = &file.header;
     let training = &header.training;
     let mut output = Output::default();
-    output.line(format!("{}: posterior of {}", path.display(), training.simulator.as_deref().unwrap_or("data")));
+    output.line(format!("{}: {what} {}", path.display(), training.simulator.as_deref().unwrap_or("data")));
     output.line(format!(
         "trained:     {} epochs, {} steps, {} data sets, seed {}{}",
         training.epochs,
@@ -110,15 +122,13 @@ fn model(path: &Path) -> Outcome {
 }
 
 /// The networks with their shapes and the number of their weights.
-pub fn networks(output: &mut Output, built: &BuiltContinuousApproximator) {
+pub fn networks<O: Objective>(output: &mut Output, built: &BuiltApproximator<O>) {
     let layout = built.parameters().layout();
     let count = layout.trainable_count() as u64;
-    if let Some(summary) = built.summary_network() {
-        output.line("summary network:");
-        indented(output, &summary.describe());
+    for (title, layers) in built.describe() {
+        output.line(format!("{title}:"));
+        indented(output, &layers);
     }
-    output.line("inference network:");
-    indented(output, &built.inference_network().describe());
     output.line(format!("{} trainable weights ({})", grouped(count), bytes(4 * count)));
 }
 

@@ -1,6 +1,10 @@
 //! `ferroflow log-prob`.
 
+use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleApproximator};
 use ferroflow::codecs::{Array, npz};
+use ferroflow::device::Device;
+use ferroflow::io::kind_of_model;
+use ferroflow::workflow::{PointWorkflow, RatioWorkflow};
 
 use crate::arguments::LogProb;
 use crate::checks;
@@ -10,12 +14,27 @@ use crate::sample::load;
 pub fn run(arguments: LogProb) -> Outcome {
     let LogProb { model, data, threads, out } = arguments;
     checks::npz_output(&out, &[&model, &data])?;
-    let workflow = load(&model, threads)?;
-    checks::input(&data)?;
-    let record = workflow.read(&data, true)?;
-    let values = workflow.log_prob(&record)?;
+    checks::input(&model)?;
+    let device = Device::cpu_with_threads(checks::threads(threads))?;
+    let (name, values) = match kind_of_model(&model)?.as_str() {
+        RatioApproximator::KIND => {
+            let workflow = RatioWorkflow::load(&model, None, device)?;
+            checks::input(&data)?;
+            ("log_ratio", workflow.log_ratio(&workflow.read(&data, true)?)?)
+        }
+        ScoringRuleApproximator::KIND => {
+            let workflow = PointWorkflow::load(&model, None, device)?;
+            checks::input(&data)?;
+            ("log_prob", workflow.log_prob(&workflow.read(&data, true)?)?)
+        }
+        _ => {
+            let workflow = load(&model, threads)?;
+            checks::input(&data)?;
+            ("log_prob", workflow.log_prob(&workflow.read(&data, true)?)?)
+        }
+    };
     let (count, mean) = (values.len(), values.iter().sum::<f64>() / values.len().max(1) as f64);
-    npz::write(&out, [("log_prob", &Array::vector(values))])?;
-    Output::default().line(format!("{}: log_prob [{}], mean {mean:.4}", out.display(), grouped(count as u64)));
+    npz::write(&out, [(name, &Array::vector(values))])?;
+    Output::default().line(format!("{}: {name} [{}], mean {mean:.4}", out.display(), grouped(count as u64)));
     Ok(())
 }

@@ -3,8 +3,10 @@
 mod arguments;
 mod bench;
 mod checks;
+mod compare;
 mod devices;
 mod diagnose;
+mod estimate;
 mod inspect;
 mod log_prob;
 mod output;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(*arguments),
         Command::Sample(arguments) => sample::run(arguments),
         Command::LogProb(arguments) => log_prob::run(arguments),
+        Command::Estimate(arguments) => estimate::run(arguments),
+        Command::Compare(arguments) => compare::run(*arguments),
         Command::Diagnose(arguments) => diagnose::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Devices => devices::run(),

@@ -33,6 +33,11 @@ pub fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "error: {message}");
 }
 
+/// Prints a warning.
+pub fn warn(message: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {message}");
+}
+
 /// Standard output, for people or as one JSON object per line. When its reader has gone away (`| head`), the command goes
 /// on silently: its files matter more than its words.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,19 +2,36 @@
 
 use std::path::Path;
 
+use ferroflow::Error;
+use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleApproximator};
 use ferroflow::data::Record;
 use ferroflow::data::io::write_npz;
 use ferroflow::device::Device;
-use ferroflow::workflow::BasicWorkflow;
+use ferroflow::io::kind_of_model;
+use ferroflow::mcmc::Nuts;
+use ferroflow::simulators::find;
+use ferroflow::workflow::{BasicWorkflow, PointWorkflow, RatioWorkflow};
 
 use crate::arguments::Sample;
 use crate::checks;
-use crate::output::{Outcome, Output, grouped};
+use crate::output::{Outcome, Output, grouped, usage, warn};
 use crate::progress::DrawsBar;
+
+/// Transitions from which a sampler learns its step.
+const WARMUP: usize = 500;
 
 pub fn run(arguments: Sample) -> Outcome {
     let Sample { model, data, draws, first_draw, seed, threads, out } = arguments;
     checks::npz_output(&out, &[&model, &data])?;
+    checks::input(&model)?;
+    match kind_of_model(&model)?.as_str() {
+        RatioApproximator::KIND | ScoringRuleApproximator::KIND if first_draw > 0 => {
+            return Err(usage("--first-draw belongs to models of a posterior or likelihood; leave it out"));
+        }
+        RatioApproximator::KIND => return by_sampler(&model, &data, draws, seed, threads, &out),
+        ScoringRuleApproximator::KIND => return from_scoring_rules(&model, &data, draws, threads, &out),
+        _ => {}
+    }
     let workflow = load(&model, threads)?;
     checks::input(&data)?;
     let observed = workflow.read(&data, false)?;
@@ -25,6 +42,15 @@ pub fn run(arguments: Sample) -> Outcome {
     let record = workflow.sample_watched(&observed, draws, first_draw, seed, &mut |done| bar.set(done))?;
     bar.finish();
     write_npz(&out, &record)?;
+    written(&out, &record, draws, seed);
+    if let Some(warning) = workflow.warn_atypical(&observed)? {
+        warn(&warning);
+    }
+    Ok(())
+}
+
+fn written(out: &Path, record: &Record, draws: usize, seed: u64) {
+    let datasets = record.columns().next().and_then(|(_, column)| column.datasets()).unwrap_or(1);
     let shapes: Vec<String> =
         record.columns().map(|(key, column)| format!("{key} {:?}", column.array.shape())).collect();
     Output::default().line(format!(
@@ -34,8 +60,52 @@ pub fn run(arguments: Sample) -> Outcome {
         grouped(datasets as u64),
         shapes.join(", ")
     ));
+}
+
+/// Draws from prior times ratio, by the No-U-Turn sampler.
+fn by_sampler(
+    model: &Path,
+    data: &Path,
+    draws: usize,
+    seed: Option<u64>,
+    threads: Option<usize>,
+    out: &Path,
+) -> Outcome {
+    let device = Device::cpu_with_threads(checks::threads(threads))?;
+    let name = RatioWorkflow::load(model, None, device.clone())?.training().simulator.clone().ok_or_else(|| {
+        let message = "the ratio was trained on a file, and draws need the density of the prior; use RatioWorkflow in Rust, \
+                       or train on a simulator";
+        Error::argument("--model", message)
+    })?;
+    let workflow = RatioWorkflow::load(model, Some(find(&name)?.into()), device)?;
+    checks::input(data)?;
+    let observed = workflow.read(data, false)?;
+    let nuts = Nuts { warmup: WARMUP, ..Nuts::default() };
+    let nuts = Nuts { draws: draws.div_ceil(nuts.chains), ..nuts };
+    let seed = seed.unwrap_or(workflow.training().seed);
+    let (record, chains) = workflow.sample_from(&observed, &nuts, seed)?;
+    write_npz(out, &record)?;
+    written(out, &record, nuts.draws * nuts.chains, seed);
+    for (dataset, chain) in chains.iter().enumerate().filter(|(_, chain)| !chain.verdict().reliable) {
+        warn(&format!("data set {dataset}: {}", chain.verdict().sentence));
+    }
     if let Some(warning) = workflow.warn_atypical(&observed)? {
-        eprintln!("warning: {warning}");
+        warn(&warning);
+    }
+    Ok(())
+}
+
+/// Draws from the distributions among scoring rules.
+fn from_scoring_rules(model: &Path, data: &Path, draws: usize, threads: Option<usize>, out: &Path) -> Outcome {
+    let device = Device::cpu_with_threads(checks::threads(threads))?;
+    let workflow = PointWorkflow::load(model, None, device)?;
+    checks::input(data)?;
+    let observed = workflow.read(data, false)?;
+    let record = workflow.sample(&observed, draws)?;
+    write_npz(out, &record)?;
+    written(out, &record, draws, workflow.seed());
+    if let Some(warning) = workflow.warn_atypical(&observed)? {
+        warn(&warning);
     }
     Ok(())
 }

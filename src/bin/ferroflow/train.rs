@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use ferroflow::Error;
-use ferroflow::approximators::{ContinuousApproximator, Trainable};
+use ferroflow::approximators::{ContinuousApproximator, RatioApproximator, ScoringRuleApproximator, Trainable};
 use ferroflow::codecs::atomic_write;
 use ferroflow::io::{ModelFile, RunFolder};
 use ferroflow::networks::{InferenceChoice, SummaryChoice};
 use ferroflow::simulators::find;
-use ferroflow::workflow::{Checkpoint, History, Roles, Run, RunConfig};
+use ferroflow::workflow::{Checkpoint, EstimateDiagnosis, History, Learn, Learned, Roles, Run, RunConfig};
 use serde_json::json;
 
 use crate::arguments::Train;
@@ -18,7 +18,7 @@ use crate::progress::{DrawsBar, Progress};
 use crate::{checks, diagnose, inspect, sample, simulate};
 
 pub fn run(arguments: Train) -> Outcome {
-    let mut output = Output::new(arguments.json);
+    let output = Output::new(arguments.json);
     let (config, resumed) = match arguments.resume {
         true => {
             let folder = RunFolder::open(folder_of(&arguments, &configured(&arguments)?)?)?;
@@ -32,9 +32,28 @@ pub fn run(arguments: Train) -> Outcome {
              their roles, or a --config",
         ));
     }
+    match config.learn {
+        Learn::Posterior | Learn::Likelihood => {
+            execute::<ContinuousApproximator>(&arguments, config, resumed, output, conclude)
+        }
+        Learn::Estimates => execute::<ScoringRuleApproximator>(&arguments, config, resumed, output, conclude_estimates),
+        Learn::Ratio => execute::<RatioApproximator>(&arguments, config, resumed, output, conclude_ratio),
+    }
+}
+
+/// The end of a command: what the trained run is examined by.
+type Conclusion<A> = fn(&mut Output, &Run<A>, &RunFolder, String) -> Outcome;
+
+fn execute<A: Learned>(
+    arguments: &Train,
+    config: RunConfig,
+    resumed: Option<RunFolder>,
+    mut output: Output,
+    conclude: Conclusion<A>,
+) -> Outcome {
     let checkpoint = match &resumed {
         Some(folder) if folder.model().exists() => {
-            Some(Checkpoint::from_file::<ContinuousApproximator>(&ModelFile::load(&folder.model())?)?)
+            Some(Checkpoint::from_file::<A>(&ModelFile::load(&folder.model())?)?)
         }
         _ => None,
     };
@@ -49,7 +68,7 @@ pub fn run(arguments: Train) -> Outcome {
     }
     let out = match &resumed {
         Some(folder) => folder.path().to_path_buf(),
-        None => folder_of(&arguments, &config)?,
+        None => folder_of(arguments, &config)?,
     };
     checks::folder_output(&out)?;
     if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
@@ -58,7 +77,7 @@ pub fn run(arguments: Train) -> Outcome {
     if let Some(path) = config.data.as_ref().filter(|path| !path.is_dir()) {
         checks::input(path)?;
     }
-    let mut run = Run::prepare(config)?;
+    let mut run = Run::<A>::prepare(config)?;
     introduce(&mut output, &run)?;
     let folder = match resumed {
         Some(folder) => folder,
@@ -95,6 +114,9 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
         (config.data, config.summary_network) = (None, None);
         config.simulator = Some(name.clone());
     }
+    if let Some(learn) = arguments.learn {
+        config.learn = learn.into();
+    }
     config.data = data.clone().or(config.data);
     config.data_memory = arguments.data_memory.or(config.data_memory);
     config.growing |= arguments.growing;
@@ -111,6 +133,10 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
     config.threads = length.threads.or(config.threads);
     if let Some(name) = &networks.summary {
         config.summary_network = Some(SummaryChoice::named(name)?);
+    }
+    if let Some(name) = &networks.summary_distribution {
+        config.summary_distribution =
+            Some(serde_json::from_value(json!({ "kind": name })).map_err(|e| usage(e.to_string()))?);
     }
     if let Some(name) = &networks.inference {
         config.inference_network = Some(InferenceChoice::named(name)?);
@@ -179,7 +205,7 @@ fn resumed_config(arguments: &Train, folder: &RunFolder) -> Outcome<RunConfig> {
 }
 
 /// What will be trained, before it is.
-fn introduce(output: &mut Output, run: &Run) -> Outcome {
+fn introduce<A: Learned>(output: &mut Output, run: &Run<A>) -> Outcome {
     let table = run.workflow.adapter().describe(&run.example)?;
     let built = run.workflow.approximator()?;
     output.line(format!("{table}\n"));
@@ -205,7 +231,12 @@ fn introduce(output: &mut Output, run: &Run) -> Outcome {
     Ok(())
 }
 
-fn fit(output: &mut Output, run: &mut Run, folder: &RunFolder, checkpoint: Option<&Checkpoint>) -> Outcome {
+fn fit<A: Learned>(
+    output: &mut Output,
+    run: &mut Run<A>,
+    folder: &RunFolder,
+    checkpoint: Option<&Checkpoint>,
+) -> Outcome {
     remove_remains(folder);
     match checkpoint {
         Some(checkpoint) => output.line(format!("going on after epoch {}\n", checkpoint.epochs())),
@@ -240,7 +271,76 @@ fn remove_remains(folder: &RunFolder) {
     }
 }
 
-fn conclude(output: &mut Output, run: &Run, folder: &RunFolder, configuration: String) -> Outcome {
+/// Facts about this training for the report.
+fn facts<A: Learned>(run: &Run<A>, source: String) -> Outcome<Vec<(String, String)>> {
+    let device = run.workflow.approximator()?.device().describe();
+    let mut facts = vec![
+        ("Test data".into(), source),
+        ("Seconds of training".into(), format!("{:.1}", run.workflow.history().seconds())),
+        ("Device".into(), format!("{} ({}, {})", device.name, device.hardware, device.kernels)),
+        ("Threads".into(), run.config.threads.unwrap_or(1).to_string()),
+    ];
+    if let Some(peak) = checks::peak_memory() {
+        facts.push(("Peak memory of the process".into(), bytes(peak)));
+    }
+    Ok(facts)
+}
+
+/// Examines estimates.
+fn conclude_estimates(
+    output: &mut Output,
+    run: &Run<ScoringRuleApproximator>,
+    folder: &RunFolder,
+    configuration: String,
+) -> Outcome {
+    let (data, source) = run.test_data()?;
+    if data.datasets()?.unwrap_or(1) < 2 {
+        output.line("too few data sets for diagnostics");
+        return Ok(());
+    }
+    let mut diagnosis: EstimateDiagnosis = run.workflow.diagnose_on(&data)?;
+    diagnosis.report.facts.extend(facts(run, source)?);
+    diagnosis.report.configuration = configuration;
+    let paths = diagnosis.save(folder.path())?;
+    output.line(format!("Diagnostics on {} data sets:\n\n{}", diagnosis.datasets, diagnosis.table));
+    diagnosis.verdicts.iter().for_each(|verdict| output.line(format!("{:<8} {}", verdict.status, verdict.sentence)));
+    output.event(json!({ "event": "done", "folder": folder.path(), "model": folder.model(), "report": paths.last() }));
+    output.line(format!("\n{}", folder.path().display()));
+    output.line("  model.safetensors  the trained estimators: ferroflow estimate --model …");
+    output.line("  report.html        verdicts, numbers and pictures on one page");
+    output.line("  history.csv, config.toml, metrics.json and the pictures (.svg)");
+    Ok(())
+}
+
+/// Examines a ratio at the true parameters.
+fn conclude_ratio(
+    output: &mut Output,
+    run: &Run<RatioApproximator>,
+    folder: &RunFolder,
+    _configuration: String,
+) -> Outcome {
+    let (data, source) = run.test_data()?;
+    let ratios = run.workflow.log_ratio(&data)?;
+    let (n, mean) = (ratios.len() as f64, ratios.iter().sum::<f64>() / ratios.len().max(1) as f64);
+    let error = (ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n / (n - 1.0).max(1.0)).sqrt();
+    output.line(format!(
+        "ln p(θ | x)/p(θ) at the true parameters: {mean:.3} ± {error:.3} nats on average over {source}: what a data set tells"
+    ));
+    output.event(json!({
+        "event": "done", "folder": folder.path(), "model": folder.model(), "mean_log_ratio": mean, "standard_error": error,
+    }));
+    output.line(format!("\n{}", folder.path().display()));
+    output.line("  model.safetensors  the trained ratio: ferroflow sample --model … (by the No-U-Turn sampler)");
+    output.line("  history.csv, config.toml");
+    Ok(())
+}
+
+fn conclude(
+    output: &mut Output,
+    run: &Run<ContinuousApproximator>,
+    folder: &RunFolder,
+    configuration: String,
+) -> Outcome {
     let (data, source) = run.test_data()?;
     let draws = run.config.diagnostics.draws;
     sample::memory(&run.workflow, &data, draws)?;
@@ -252,15 +352,7 @@ fn conclude(output: &mut Output, run: &Run, folder: &RunFolder, configuration: S
     let mut bar = DrawsBar::new(datasets, draws);
     let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
     bar.finish();
-    let device = run.workflow.approximator()?.device().describe();
-    let facts = &mut diagnosis.report.facts;
-    facts.push(("Test data".into(), source));
-    facts.push(("Seconds of training".into(), format!("{:.1}", run.workflow.history().seconds())));
-    facts.push(("Device".into(), format!("{} ({}, {})", device.name, device.hardware, device.kernels)));
-    facts.push(("Threads".into(), run.config.threads.unwrap_or(1).to_string()));
-    if let Some(peak) = checks::peak_memory() {
-        facts.push(("Peak memory of the process".into(), bytes(peak)));
-    }
+    diagnosis.report.facts.extend(facts(run, source)?);
     diagnosis.report.configuration = configuration;
     let paths = diagnosis.save(folder.path())?;
     diagnose::report(output, &diagnosis);

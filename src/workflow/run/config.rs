@@ -122,7 +122,8 @@ impl Default for DiagnosticsOptions {
 }
 
 impl FitOptions {
-    pub(super) fn complete(&self, fit: Fit) -> Fit {
+    /// A fit with these options in the place of its own.
+    pub fn complete(&self, fit: Fit) -> Fit {
         Fit {
             epochs: self.epochs.unwrap_or(fit.epochs),
             batches_per_epoch: self.batches_per_epoch.unwrap_or(fit.batches_per_epoch),
