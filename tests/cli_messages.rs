@@ -229,6 +229,26 @@ const CASES: &[Case] = &[
     ("simulate two-moons --count 4 --seed 2 --shard-size 2 --out campaign/", FAILED, "its seed is 1, asked for is 2"),
     ("simulate slcp --count 4 --seed 1 --shard-size 2 --out campaign", FAILED, "its simulator is two-moons"),
     ("simulate two-moons --count 3 --out shards/", FAILED, "no campaign.toml"),
+    // learn something else, and use it
+    ("train two-moons --learn everything --out t", USAGE, "possible values: posterior, likelihood, estimates, ratio"),
+    ("train linear-regression --learn likelihood --out t", FAILED, "learns the likelihood of vectors"),
+    ("train two-moons --learn estimates --inference coupling-flow --out t", FAILED, "leave it out"),
+    ("train two-moons --summary-distribution normal --out t", FAILED, "there are no learned summaries"),
+    ("train two-moons --summary-distribution cauchy --out t", USAGE, "possible values"),
+    ("estimate --data good.npz --out e.npz", USAGE, "--model"),
+    ("estimate --model run/model.safetensors --data good.npz --out e.npz", FAILED, "holds a continuous model"),
+    ("estimate --model absent.safetensors --data good.npz --out e.npz", FAILED, "absent.safetensors"),
+    ("estimate --model run/model.safetensors --data good.npz --out e.txt", USAGE, "ends in .npz"),
+    ("compare --out c", USAGE, "--simulators"),
+    ("compare --simulators two-moons --out c", FAILED, "name at least two to compare"),
+    ("compare --simulators two-moons,slcp,threemoons --out c", FAILED, "is unknown"),
+    ("compare --simulators two-moons,linear-regression --out c", FAILED, "the same names and kind"),
+    ("compare --simulators two-moons,sims.npz --out c", USAGE, "mixes built-in simulators and .npz files"),
+    ("compare --simulators sims.npz,sims.npz --out c", USAGE, "--data-variables"),
+    ("compare --simulators sims.npz,sims.npz --data-variables z --out c", FAILED, "sims"),
+    ("compare --simulators sims.npz,absent.npz --data-variables x --out c", FAILED, "absent.npz"),
+    ("compare --model run/model.safetensors --out c", USAGE, "--data"),
+    ("compare --model run/model.safetensors --data good.npz --out c", FAILED, "holds a continuous model"),
     // simulate: programs
     ("simulate two-moons --command cp --count 3 --out a.npz", USAGE, "cannot be used with"),
     ("simulate two-moons --jobs 2 --count 3 --out a.npz", USAGE, "--command"),
@@ -469,7 +489,8 @@ fn a_closed_pipe_is_no_failure() {
 fn help_describes_every_option() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeed(folder.path(), &["--help"]).stdout;
-    let commands = ["simulate", "train", "sample", "log-prob", "diagnose", "inspect", "devices", "bench"];
+    let commands =
+        ["simulate", "train", "sample", "log-prob", "estimate", "compare", "diagnose", "inspect", "devices", "bench"];
     assert!(commands.iter().all(|command| help.contains(command)), "{help}");
     for (command, options) in [
         (
@@ -481,10 +502,12 @@ fn help_describes_every_option() {
             "train",
             "--data --config --epochs --batches-per-epoch --batch-size --budget --summary --inference --seed --device \
              --threads --resume --out --json --parameters --data-variables --conditions --kind --lower --upper \
-             --learning-rate --validation --patience",
+             --learning-rate --validation --patience --learn --summary-distribution",
         ),
         ("sample", "--model --data --draws --first-draw --seed --out"),
         ("log-prob", "--model --data --out"),
+        ("estimate", "--model --data --out"),
+        ("compare", "--simulators --model --data --data-variables --epochs --out"),
         ("diagnose", "--model --simulator --count --data --out"),
     ] {
         let help = succeed(folder.path(), &[command, "--help"]).stdout;

@@ -206,3 +206,67 @@ fn budget() {
     assert_eq!(csv.lines().filter(|l| l.split(',').nth(3).is_some_and(|v| v.parse::<f64>().is_ok())).count(), 2);
     assert_eq!(ferroflow(dir, &["inspect", "run/model.safetensors"]).status, Some(0));
 }
+
+#[test]
+fn estimates_ratios_and_likelihoods() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let short = ["--epochs", "1", "--batches-per-epoch", "20", "--threads", "1"];
+    succeed(dir, &["simulate", "two-moons", "--count", "4", "--out", "data.npz"]);
+    succeed(dir, &[&["train", "two-moons", "--learn", "estimates", "--out", "e"][..], &short].concat());
+    succeed(dir, &["estimate", "--model", "e/model.safetensors", "--data", "data.npz", "--out", "estimates.npz"]);
+    let estimates = read(dir.join("estimates.npz"));
+    assert_eq!(estimates["parameters/mean"].shape(), [4, 2]);
+    assert_eq!(estimates["parameters/quantiles"].shape(), [4, 3, 2]);
+    let quantiles = estimates["parameters/quantiles"].to_f64();
+    assert!(quantiles.chunks(6).all(|q| q[0] <= q[2] && q[2] <= q[4] && q[1] <= q[3] && q[3] <= q[5]), "ascending");
+    assert!(dir.join("e/report.html").exists());
+    let refused = ["sample", "--model", "e/model.safetensors", "--data", "data.npz", "--draws", "3", "--out", "d.npz"];
+    assert!(ferroflow(dir, &refused).stderr.contains("no rule with a distribution"));
+
+    succeed(dir, &[&["train", "two-moons", "--learn", "ratio", "--out", "r"][..], &short].concat());
+    succeed(
+        dir,
+        &["sample", "--model", "r/model.safetensors", "--data", "data.npz", "--draws", "40", "--out", "r.npz"],
+    );
+    assert_eq!(read(dir.join("r.npz"))["parameters"].shape(), [4, 40, 2]);
+    assert!(read(dir.join("r.npz"))["parameters"].to_f64().iter().all(|p| p.abs() <= 1.0), "inside of the prior");
+    succeed(dir, &["log-prob", "--model", "r/model.safetensors", "--data", "data.npz", "--out", "l.npz"]);
+    assert_eq!(read(dir.join("l.npz"))["log_ratio"].shape(), [4]);
+
+    succeed(dir, &[&["train", "two-moons", "--learn", "likelihood", "--out", "l"][..], &short].concat());
+    succeed(dir, &["sample", "--model", "l/model.safetensors", "--data", "data.npz", "--draws", "5", "--out", "s.npz"]);
+    assert_eq!(read(dir.join("s.npz"))["observables"].shape(), [4, 5, 2]);
+    for model in ["e", "r", "l"] {
+        let text = succeed(dir, &["inspect", &format!("{model}/model.safetensors")]).stdout;
+        assert!(text.contains("trainable weights"), "{text}");
+    }
+}
+
+#[test]
+fn models_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let models = "gaussian-linear,gaussian-linear-uniform";
+    let short = ["--epochs", "2", "--batches-per-epoch", "50", "--threads", "1"];
+    let train = ["compare", "--simulators", models, "--data", "data.npz", "--out", "c"];
+    succeed(dir, &["simulate", "gaussian-linear-uniform", "--count", "3", "--out", "data.npz"]);
+    succeed(dir, &[&train[..], &short].concat());
+    let first = read(dir.join("c/probabilities.npz"));
+    let probabilities = first["model_probabilities"].to_f64();
+    assert_eq!(first["model_probabilities"].shape(), [3, 2]);
+    assert!(probabilities.chunks(2).all(|p| (p[0] + p[1] - 1.0).abs() < 1e-6 && p[1] > 0.5), "{probabilities:?}");
+    for name in ["model.safetensors", "report.html", "metrics.json", "mc_calibration.svg", "mc_confusion_matrix.svg"] {
+        assert!(dir.join("c").join(name).exists(), "{name}");
+    }
+    succeed(dir, &["compare", "--model", "c/model.safetensors", "--data", "data.npz", "--out", "again"]);
+    assert_eq!(read(dir.join("again/probabilities.npz")), first);
+    // The same from files, one for each model.
+    for (file, name) in [("a.npz", "gaussian-linear"), ("b.npz", "gaussian-linear-uniform")] {
+        succeed(dir, &["simulate", name, "--count", "400", "--seed", "5", "--out", file]);
+    }
+    let files = ["compare", "--simulators", "a.npz,b.npz", "--data-variables", "observables", "--data", "data.npz"];
+    let text = succeed(dir, &[&files[..], &["--epochs", "10", "--threads", "1", "--out", "f"]].concat()).stdout;
+    assert!(text.contains("accuracy") && text.contains("data set"), "{text}");
+    assert_eq!(read(dir.join("f/probabilities.npz"))["log_bayes_factors"].shape(), [3, 2]);
+}

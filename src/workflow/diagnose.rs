@@ -11,7 +11,7 @@ use crate::approximators::{Approximator, Trainable};
 use crate::codecs::atomic_write;
 use crate::data::Record;
 use crate::diagnostics::report::Report;
-use crate::diagnostics::{Diagnostics, Draws, MetricTable, Status, Verdict};
+use crate::diagnostics::{Diagnostics, Draws, MetricTable, Status, TestQuantity, Verdict, prepend_test_quantities};
 use crate::error::{Error, Result};
 
 /// Draws for each data set when nothing else is asked for.
@@ -64,9 +64,26 @@ impl BasicWorkflow {
 impl<A: Approximator> Workflow<A> {
     /// Examines posterior draws, name → `[datasets, draws, dim]`, of data sets whose parameters are known, however they were made.
     pub fn diagnose_draws(&self, data: &Record, sampled: &Record) -> Result<Diagnosis> {
+        self.diagnose_with(data, sampled, &[])
+    }
+
+    /// As [`diagnose_draws`](Self::diagnose_draws), with scalar functions of all parameters that are examined like parameters, such
+    /// as the log-likelihood of the data.
+    pub fn diagnose_with(&self, data: &Record, sampled: &Record, quantities: &[TestQuantity]) -> Result<Diagnosis> {
         let keys: Vec<&str> = self.parameters().iter().map(|p| p.name.as_str()).collect();
         let draws = Draws::from_record_keys(sampled, &keys)?;
         let truths = draws.truths(data)?;
+        let (draws, truths) = match quantities {
+            [] => (draws, truths),
+            _ => {
+                let (mut drawn, mut known) = (Record::new(), Record::new());
+                for &key in &keys {
+                    drawn.insert(key, sampled.column(key)?.clone());
+                    known.insert(key, data.column(key)?.clone());
+                }
+                prepend_test_quantities(quantities, &drawn, &known, draws, truths)?
+            }
+        };
         let diagnostics = Diagnostics::compute(&draws, &truths, crate::random::Key::new(self.seed()).fork("metrics"))?;
         let verdicts = diagnostics.verdicts();
         let figures = pictures::all(&draws, &truths, &diagnostics, self.history())?;

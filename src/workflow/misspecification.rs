@@ -4,6 +4,7 @@ use super::basic::Workflow;
 use crate::approximators::{Approximator, Batch, Matrix, Typicality};
 use crate::codecs::Array;
 use crate::data::Record;
+use crate::diagnostics::plots::{Figure, HypothesisTestSeries, mmd_hypothesis_test};
 use crate::diagnostics::{
     BootstrapComparison, MaximumMeanDiscrepancy, NullSample, binomial_tails, mmd_comparison, null_rows,
 };
@@ -90,6 +91,17 @@ impl<A: Approximator> Workflow<A> {
         }
         Ok(Typicality::of(&conditions, conditions.len() / datasets.max(1)))
     }
+}
+
+/// The picture of a test: the null distribution, the observed distance, and the rejection area of a level such as 0.05.
+pub fn mmd_figure(test: &BootstrapComparison, level: f64) -> Result<Figure> {
+    mmd_hypothesis_test(&HypothesisTestSeries {
+        null: test.null.clone(),
+        observed: Some(test.observed),
+        critical: test.critical(level),
+        level,
+        p_value: Some(test.p_value),
+    })
 }
 
 /// The probability that at least so many of `count` data sets are atypical by chance.

@@ -5,6 +5,7 @@ use super::density::JointDensity;
 use crate::adapters::Strictness;
 use crate::codecs::{Array, Values};
 use crate::data::{Column, Record};
+use crate::diagnostics::plots::{Figure, pareto_k};
 use crate::diagnostics::{Psis, psis};
 use crate::error::{Error, Result};
 use crate::random::Key;
@@ -129,6 +130,13 @@ impl Refinement {
         let of =
             |weights: &Psis| LogMean { value: weights.log_mean_weight, standard_error: weights.log_mean_weight_error };
         self.weights.iter().map(of).collect()
+    }
+
+    /// `k̂` of each data set over the threshold.
+    pub fn figure(&self) -> Result<Figure> {
+        let k_hats: Vec<f64> = self.weights.iter().map(|weights| weights.k_hat).collect();
+        let threshold = self.weights.iter().map(|weights| weights.threshold).fold(f64::INFINITY, f64::min);
+        pareto_k(&k_hats, threshold)
     }
 
     /// The data sets whose weights cannot be relied on.

@@ -6,6 +6,7 @@ use ferroflow::Error;
 use ferroflow::data::Record;
 use ferroflow::data::io::{read_npz, write_npz};
 use ferroflow::device::Device;
+use ferroflow::io::RunFolder;
 use ferroflow::simulators::{Simulator, find};
 use ferroflow::workflow::{ComparisonWorkflow, Defaults, Fit, FitOptions, Roles, Validation, WorkflowBuilder};
 
@@ -23,6 +24,7 @@ const SHOWN: usize = 20;
 
 pub fn run(arguments: Compare) -> Outcome {
     checks::folder_output(&arguments.out)?;
+    let mut arguments = arguments;
     if let Some(data) = &arguments.data {
         checks::input(data)?;
     }
@@ -32,7 +34,11 @@ pub fn run(arguments: Compare) -> Outcome {
             checks::input(model)?;
             ComparisonWorkflow::load(model, Device::cpu_with_threads(threads)?)?
         }
-        None => train(&arguments, threads)?,
+        None => {
+            // An earlier comparison is never overwritten.
+            arguments.out = RunFolder::create(&arguments.out)?.path().to_path_buf();
+            train(&arguments, threads)?
+        }
     };
     match &arguments.data {
         Some(data) => predict(&comparison, data, &arguments.out),

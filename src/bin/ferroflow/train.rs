@@ -362,7 +362,7 @@ fn conclude(
         "status": diagnosis.status().word(), "verdicts": verdicts,
     }));
     output.line(format!("\n{}", folder.path().display()));
-    output.line("  model.safetensors  the trained posterior: ferroflow sample --model …");
+    output.line(format!("  model.safetensors  the trained {}: ferroflow sample --model …", run.config.learn.name()));
     output.line("  report.html        verdicts, numbers and pictures on one page");
     output.line("  history.csv, config.toml, metrics.json and the pictures (.svg)");
     Ok(())

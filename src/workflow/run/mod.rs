@@ -89,6 +89,12 @@ impl<A: Learned> Run<A> {
             existing => defaults.for_fixed_simulations(existing.count()?),
         };
         notes.extend(defaults.notes.iter().cloned());
+        if !matches!(config.learn, Learn::Posterior) {
+            // Which network follows the condition is told by the networks themselves.
+            notes
+                .iter_mut()
+                .for_each(|note| *note = note.replace("; the posterior is a coupling flow with splines", ""));
+        }
         if let Some(roles) = &mut config.roles {
             roles.kind = Some(roles.adapter(&example)?.1);
             if roles.kind == Some(Kind::Series) {
