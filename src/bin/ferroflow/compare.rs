@@ -34,11 +34,7 @@ pub fn run(arguments: Compare) -> Outcome {
             checks::input(model)?;
             ComparisonWorkflow::load(model, Device::cpu_with_threads(threads)?)?
         }
-        None => {
-            // An earlier comparison is never overwritten.
-            arguments.out = RunFolder::create(&arguments.out)?.path().to_path_buf();
-            train(&arguments, threads)?
-        }
+        None => train(&mut arguments, threads)?,
     };
     match &arguments.data {
         Some(data) => predict(&comparison, data, &arguments.out),
@@ -47,11 +43,11 @@ pub fn run(arguments: Compare) -> Outcome {
 }
 
 /// Trains a comparison, saves and examines it.
-fn train(arguments: &Compare, threads: usize) -> Outcome<ComparisonWorkflow> {
+fn train(arguments: &mut Compare, threads: usize) -> Outcome<ComparisonWorkflow> {
     let files = arguments.simulators.iter().filter(|name| name.ends_with(".npz")).count();
     let seed = arguments.length.seed.unwrap_or(0);
     let device = Device::named(arguments.length.device.as_deref().unwrap_or("cpu"), threads)?;
-    let configure = |builder: WorkflowBuilder<_>| builder.threads(threads).device(device).checkpoints(&arguments.out);
+    let configure = |builder: WorkflowBuilder<_>| builder.threads(threads).device(device);
     let mut output = Output::default();
     let (comparison, test) = match files {
         0 => {
@@ -66,7 +62,7 @@ fn train(arguments: &Compare, threads: usize) -> Outcome<ComparisonWorkflow> {
             let fit = options(arguments).complete(Fit { epochs: 50, batches_per_epoch: 200, ..Fit::default() });
             let validation = arguments.length.validation.filter(|count| *count > 0);
             let validation = validation.map_or(Validation::None, Validation::Simulations);
-            let mut progress = Progress::new(output, fit.epochs);
+            let mut progress = begin(arguments, &mut comparison, output, &fit)?;
             comparison.workflow_mut().fit_online_with(fit, validation, &mut [&mut progress], None)?;
             progress.finish();
             let test = comparison.simulate(TEST)?;
@@ -96,7 +92,7 @@ fn train(arguments: &Compare, threads: usize) -> Outcome<ComparisonWorkflow> {
             if arguments.length.epochs.is_none() {
                 fit.epochs = Defaults::offline_epochs(rows, fit.batch_size);
             }
-            let mut progress = Progress::new(output, fit.epochs);
+            let mut progress = begin(arguments, &mut comparison, output, &fit)?;
             let validation = Validation::Data(held_out.clone());
             comparison.workflow_mut().fit_offline_with(training, fit, validation, &mut [&mut progress], None)?;
             progress.finish();
@@ -117,6 +113,14 @@ fn train(arguments: &Compare, threads: usize) -> Outcome<ComparisonWorkflow> {
     output.line("  model.safetensors  the trained comparison: ferroflow compare --model …");
     output.line(format!("  report.html        verdicts, numbers and {} pictures on one page", paths.len() - 2));
     Ok(comparison)
+}
+
+/// Makes the folder, now that everything that was given is known to fit together. An earlier comparison is never overwritten.
+fn begin(arguments: &mut Compare, comparison: &mut ComparisonWorkflow, output: Output, fit: &Fit) -> Outcome<Progress> {
+    fit.check()?;
+    arguments.out = RunFolder::create(&arguments.out)?.path().to_path_buf();
+    comparison.workflow_mut().set_checkpoints(&arguments.out);
+    Ok(Progress::new(output, fit.epochs))
 }
 
 fn options(arguments: &Compare) -> FitOptions {
