@@ -138,7 +138,7 @@ mod tests {
             others[..2].iter().for_each(|&other| counts[other as usize] += 1);
         }
         // Each of four rows is among two with probability one half: 2000 ± 32.
-        assert!(counts[1..].iter().all(|&count| (count as i32 - 2000).abs() < 150), "{counts:?}");
+        assert!(counts[1..].iter().all(|&count| (count - 2000i32).abs() < 150), "{counts:?}");
         assert_eq!(other_rows(3, 2, Key::new(1)).len(), 6);
     }
 }

@@ -36,7 +36,10 @@ impl ModelPredictions {
     /// The probabilities of models that are as probable beforehand as given instead of as in training.
     pub fn with_prior(&self, prior: &[f64]) -> Result<Self> {
         let sum: f64 = prior.iter().sum();
-        if prior.len() != self.models.len() || prior.iter().any(|p| !(*p >= 0.0)) || !(sum > 0.0 && sum.is_finite()) {
+        if prior.len() != self.models.len()
+            || prior.iter().any(|p| p.is_nan() || *p < 0.0)
+            || !(sum > 0.0 && sum.is_finite())
+        {
             let message =
                 format!("{prior:?} for {} models; give one number for each, none negative", self.models.len());
             return Err(Error::argument("prior", message));
