@@ -230,6 +230,11 @@ const CASES: &[Case] = &[
     ("simulate slcp --count 4 --seed 1 --shard-size 2 --out campaign", FAILED, "its simulator is two-moons"),
     ("simulate two-moons --count 3 --out shards/", FAILED, "no campaign.toml"),
     // learn something else, and use it
+    (
+        "sample --model run/model.safetensors --data good.npz --draws 9 --first-draw 3 --refine --out d.npz",
+        USAGE,
+        "cannot be used",
+    ),
     ("train two-moons --learn everything --out t", USAGE, "possible values: posterior, likelihood, estimates, ratio"),
     ("train linear-regression --learn likelihood --out t", FAILED, "learns the likelihood of vectors"),
     ("train two-moons --learn estimates --inference coupling-flow --out t", FAILED, "leave it out"),

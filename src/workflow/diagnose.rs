@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::basic::{BasicWorkflow, Workflow};
+use super::misspecification::ATYPICAL;
 use super::pictures;
 use crate::approximators::{Approximator, Trainable};
 use crate::codecs::atomic_write;
@@ -57,7 +58,14 @@ impl BasicWorkflow {
             ));
         }
         let sampled = self.sample_watched(data, draws, 0, self.seed(), watch)?;
-        self.diagnose_draws(data, &sampled)
+        let mut diagnosis = self.diagnose_draws(data, &sampled)?;
+        if let Some(p_values) = self.typicality(data)? {
+            let atypical = p_values.iter().filter(|p| **p <= ATYPICAL).count();
+            let share =
+                format!("{atypical} of {} (about {:.0} by chance)", p_values.len(), ATYPICAL * p_values.len() as f64);
+            diagnosis.report.facts.push((format!("Data sets unlike the simulations, p ≤ {ATYPICAL}"), share));
+        }
+        Ok(diagnosis)
     }
 }
 

@@ -10,7 +10,7 @@ use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
 use ferroflow::mcmc::Nuts;
 use ferroflow::simulators::find;
-use ferroflow::workflow::{BasicWorkflow, PointWorkflow, RatioWorkflow};
+use ferroflow::workflow::{BasicWorkflow, PointWorkflow, RatioWorkflow, SimulatorDensity};
 
 use crate::arguments::Sample;
 use crate::checks;
@@ -21,12 +21,15 @@ use crate::progress::DrawsBar;
 const WARMUP: usize = 500;
 
 pub fn run(arguments: Sample) -> Outcome {
-    let Sample { model, data, draws, first_draw, seed, threads, out } = arguments;
+    let Sample { model, data, draws, refine, first_draw, seed, threads, out } = arguments;
     checks::npz_output(&out, &[&model, &data])?;
     checks::input(&model)?;
     match kind_of_model(&model)?.as_str() {
         RatioApproximator::KIND | ScoringRuleApproximator::KIND if first_draw > 0 => {
             return Err(usage("--first-draw belongs to models of a posterior or likelihood; leave it out"));
+        }
+        RatioApproximator::KIND | ScoringRuleApproximator::KIND if refine => {
+            return Err(usage("--refine belongs to models of a posterior; leave it out"));
         }
         RatioApproximator::KIND => return by_sampler(&model, &data, draws, seed, threads, &out),
         ScoringRuleApproximator::KIND => return from_scoring_rules(&model, &data, draws, threads, &out),
@@ -38,6 +41,9 @@ pub fn run(arguments: Sample) -> Outcome {
     memory(&workflow, &observed, draws)?;
     let datasets = observed.datasets()?.unwrap_or(1);
     let seed = seed.unwrap_or(workflow.training().seed);
+    if refine {
+        return refined(&workflow, &observed, draws, &out);
+    }
     let mut bar = DrawsBar::new(datasets, draws);
     let record = workflow.sample_watched(&observed, draws, first_draw, seed, &mut |done| bar.set(done))?;
     bar.finish();
@@ -45,6 +51,38 @@ pub fn run(arguments: Sample) -> Outcome {
     written(&out, &record, draws, seed);
     if let Some(warning) = workflow.warn_atypical(&observed)? {
         warn(&warning);
+    }
+    Ok(())
+}
+
+/// Draws weighted by the prior and the likelihood of the simulator that the model was trained on.
+fn refined(workflow: &BasicWorkflow, observed: &Record, draws: usize, out: &Path) -> Outcome {
+    let name = workflow.training().simulator.clone().ok_or_else(|| {
+        let message =
+            "the model was trained on a file, and the likelihood is needed; use BasicWorkflow::refine in Rust";
+        Error::argument("--refine", message)
+    })?;
+    let simulator = find(&name)?;
+    let refinement = workflow.refine(observed, draws, &SimulatorDensity(&*simulator))?;
+    let record = refinement.resample(draws)?;
+    write_npz(out, &record)?;
+    written(out, &record, draws, workflow.seed());
+    let mut output = Output::default();
+    for (dataset, (weights, evidence)) in refinement.weights.iter().zip(refinement.log_evidence()).enumerate() {
+        output.line(format!(
+            "data set {dataset}: log evidence {:.3} ± {:.3}; {}",
+            evidence.value,
+            evidence.standard_error,
+            weights.sentence()
+        ));
+    }
+    let unreliable = refinement.unreliable().len();
+    if unreliable > 0 {
+        warn(&format!(
+            "{unreliable} of {} data sets cannot be corrected by weights; train longer, or start a sampler from the draws \
+             (BasicWorkflow::sample_exactly in Rust)",
+            refinement.weights.len()
+        ));
     }
     Ok(())
 }

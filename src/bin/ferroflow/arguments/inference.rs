@@ -24,6 +24,10 @@ pub struct Sample {
     /// Number of draws for each data set
     #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
     pub draws: usize,
+    /// Weigh the draws by prior and likelihood of the simulator, smooth the weights (PSIS), and resample: corrects a posterior that
+    /// is nearly right, says where it cannot, and gives the log evidence
+    #[arg(long, conflicts_with = "first_draw")]
+    pub refine: bool,
     /// Number of the first draw
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
     pub first_draw: u64,
