@@ -36,7 +36,7 @@ fn train(
     let optimizer = Optimizer { clipping: Clipping::None, ..Optimizer::default() };
     let schedule = Schedule::for_training(0.02, steps);
     let mut adam = optimizer.build(schedule, parameters).unwrap();
-    let mut tape = Tape::new(&Device::cpu());
+    let mut tape = Tape::new(parameters.device());
     for _ in 0..steps {
         tape.clear();
         let gradients = {
@@ -147,7 +147,7 @@ fn densities_of_host_and_tape_agree() {
     let (condition, x) = ([0.3, -0.4, 1.0, 2.0], [0.1f32, 0.2, -0.3, 1.0, -1.0, 0.5]);
     let estimates = network.given(&parameters, &condition, 2).unwrap();
     for rule in ["mix", "mvn"] {
-        let tape = Tape::new(&Device::cpu());
+        let tape = Tape::new(parameters.device());
         let pass = Pass::inference(&tape, &parameters);
         let log_prob = network.log_prob(&pass, rule, tape.values([2, 3], &x), Some(tape.values([2, 2], &condition)));
         let host = estimates.log_prob(rule, &x.map(f64::from)).unwrap();
@@ -202,7 +202,7 @@ fn draws_do_not_depend_on_their_neighbours() {
 fn weights_belong_to_rows() {
     let (network, parameters) = built(&ScoringRuleNetwork::default(), 2, 1);
     let loss = |weight: Option<(&[f32], bool)>, rows: usize| {
-        let tape = Tape::new(&Device::cpu());
+        let tape = Tape::new(parameters.device());
         let pass = Pass::inference(&tape, &parameters);
         let (targets, condition) = ([1.0, 2.0, -3.0, 4.0], [0.1, 0.2]);
         let weight = weight.map(|(w, column)| match column {
@@ -348,7 +348,7 @@ fn faults_are_named() {
     assert!(network.given(&parameters, &[0.0], 2).is_err_and(|e| e.to_string().contains("1 numbers for 2 data sets")));
     let estimates = network.given(&parameters, &[0.0], 1).unwrap();
     assert!(estimates.head("mean", "values").unwrap_err().to_string().contains("mean.value, quantiles.value"));
-    let tape = Tape::new(&Device::cpu());
+    let tape = Tape::new(parameters.device());
     let pass = Pass::inference(&tape, &parameters);
     let loss = network.loss(&pass, tape.values([1, 3], &[0.0; 3]), None, None).loss;
     assert!(loss.value().unwrap_err().to_string().contains("targets of shape [1, 3]"));
