@@ -61,7 +61,8 @@ fn from_simulations_to_draws() {
     let text = std::fs::read_to_string(dir.join("checks/metrics.json")).unwrap();
     let metrics: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(metrics["metrics"]["NRMSE"]["beta_0"].is_f64(), "{metrics}");
-    assert_eq!(metrics["verdicts"].as_array().map(Vec::len), Some(18));
+    // Six diagnostics of three parameters, and the joint distribution.
+    assert_eq!(metrics["verdicts"].as_array().map(Vec::len), Some(19));
 
     let shown = succeed(dir, &["inspect", model]).stdout;
     for word in ["linear-regression", "beta (2)", "deep", "coupling flow", "trainable weights", "concatenate"] {
