@@ -7,7 +7,7 @@ use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::fit::Fit;
 use super::history::History;
-use super::trainer::{Trained, Trainer};
+use super::trainer::Trainer;
 use super::variables::describe_variables;
 use crate::adapters::Strictness;
 use crate::approximators::{Approximator, Batch, Dimensions};
@@ -114,10 +114,10 @@ impl<A: Approximator> Workflow<A> {
         }
         let outcome = trainer.run(|checkpoint| self.save_checkpoint(checkpoint, &*dataset));
         self.built = Some(built);
-        let Trained { history, adapter, recent } = outcome?;
+        let (history, adapter) = outcome?;
         self.adapter = adapter;
         self.history = history.clone();
-        if let Some(typicality) = self.typicality_of(&recent)? {
+        if let Some(typicality) = self.typicality_of(&*dataset, history.losses().len())? {
             self.typicality = Some(typicality);
             if let Some(folder) = self.folder.clone() {
                 self.save(folder.join("model.safetensors"))?;

@@ -1,9 +1,10 @@
 //! Are observed data like the simulations that a model was trained on?
 
 use super::basic::Workflow;
+use crate::adapters::Strictness;
 use crate::approximators::{Approximator, Batch, Matrix, Typicality};
 use crate::codecs::Array;
-use crate::data::Record;
+use crate::data::{Dataset, Record};
 use crate::diagnostics::plots::{Figure, HypothesisTestSeries, mmd_hypothesis_test};
 use crate::diagnostics::{
     BootstrapComparison, MaximumMeanDiscrepancy, NullSample, binomial_tails, mmd_comparison, null_rows,
@@ -12,6 +13,8 @@ use crate::error::Result;
 
 /// The p-value up to which a data set is called atypical.
 pub const ATYPICAL: f64 = 0.01;
+/// Data sets of the training that say what is typical.
+const TYPICAL: usize = 1024;
 /// So many atypical data sets are unlikely by chance when their probability is at most this: a single one among one is mentioned.
 const SURPRISING: f64 = 0.0101;
 
@@ -81,12 +84,16 @@ impl<A: Approximator> Workflow<A> {
         mmd_comparison(&observed, &reference, &MaximumMeanDiscrepancy::default(), &rows, NullSample::Permuted)
     }
 
-    pub(super) fn typicality_of(&self, recent: &[Batch]) -> Result<Option<Typicality>> {
+    /// How the first thousand data sets of a training look to the trained networks. Batches are functions of their number, so that a
+    /// training that was interrupted comes to the same.
+    pub(super) fn typicality_of(&self, dataset: &dyn Dataset, steps: usize) -> Result<Option<Typicality>> {
         let built = self.approximator()?;
         let mut conditions = Vec::new();
         let mut datasets = 0;
-        for batch in recent {
-            conditions.extend(built.conditions(batch)?);
+        for step in 0..steps.min(TYPICAL.div_ceil(dataset.batch_size())) as u64 {
+            let pass = Strictness::Strict.with_key(self.key().fork("typicality").at(step));
+            let batch = Batch::from_record(&self.adapter.forward(&dataset.batch(step)?, pass)?)?;
+            conditions.extend(built.conditions(&batch)?);
             datasets += batch.datasets;
         }
         Ok(Typicality::of(&conditions, conditions.len() / datasets.max(1)))

@@ -52,4 +52,4 @@ pub use ratio::RatioWorkflow;
 pub use refinement::{LogMean, Refinement};
 pub use roles::Roles;
 pub use run::{DiagnosticsOptions, FitOptions, Learn, Learned, Run, RunConfig, available_threads};
-pub use trainer::{Trained, Trainer};
+pub use trainer::Trainer;

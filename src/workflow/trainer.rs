@@ -3,7 +3,6 @@
 //! A step is a pure function of the weights, the state of the optimizer, the moments of the standardisation, and the
 //! number of the step; the loop can stop at the end of any epoch and go on from a [`Checkpoint`] with the same bits.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -28,19 +27,6 @@ const RATE_AFTER_STANDSTILL: f64 = 0.25;
 /// Batches that wait while one trains.
 const PREFETCHED: usize = 2;
 
-/// Data sets of the last batches that are kept for the end of a training.
-const RECENT: usize = 1024;
-
-/// What a training leaves beside the weights.
-pub struct Trained {
-    /// The losses.
-    pub history: History,
-    /// The adapter with what it has learned.
-    pub adapter: Adapter,
-    /// The last batches, about a thousand data sets; none when nothing was left to do.
-    pub recent: Vec<Batch>,
-}
-
 /// The training loop of one approximator on one source of batches.
 pub struct Trainer<'a, A: Trainable> {
     approximator: &'a mut A,
@@ -55,7 +41,6 @@ pub struct Trainer<'a, A: Trainable> {
     average: Option<MovingAverage>,
     best: Option<Parameters>,
     state: State,
-    recent: VecDeque<Batch>,
 }
 
 /// Where the loop stands.
@@ -115,7 +100,6 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             average,
             best: None,
             state,
-            recent: VecDeque::new(),
         })
     }
 
@@ -168,7 +152,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
 
     /// Runs the epochs that are left. `save` is called with a checkpoint before the first step, after each epoch and at the
     /// end; the approximator then holds the final weights, which are also those of the last checkpoint.
-    pub fn run(mut self, mut save: impl FnMut(&Checkpoint) -> Result<()>) -> Result<Trained> {
+    pub fn run(mut self, mut save: impl FnMut(&Checkpoint) -> Result<()>) -> Result<(History, Adapter)> {
         let began = Instant::now();
         let before = self.state.history.seconds();
         if self.state.epoch == 0 {
@@ -191,7 +175,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             }
         }
         let adapter = lock(&self.adapter).clone();
-        Ok(Trained { history: self.state.history, adapter, recent: self.recent.into() })
+        Ok((self.state.history, adapter))
     }
 
     fn epoch(&mut self, seconds: impl Fn() -> f64) -> Result<Control> {
@@ -225,8 +209,6 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             }
             sum += loss * batch.datasets as f64;
             count += batch.datasets;
-            let datasets = batch.datasets;
-            self.remember(batch);
             let record = StepRecord {
                 step,
                 epoch,
@@ -235,7 +217,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
                 learning_rate: report.learning_rate,
                 gradient_norm: report.gradient_norm,
                 seconds: seconds(),
-                datasets,
+                datasets: batch.datasets,
             };
             self.state.history.step(&record);
             for callback in &mut self.callbacks {
@@ -246,13 +228,6 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             }
         }
         self.end_of_epoch(sum / count.max(1) as f64)
-    }
-
-    fn remember(&mut self, batch: Batch) {
-        self.recent.push_back(batch);
-        while self.recent.len() * self.dataset.batch_size() > RECENT && self.recent.len() > 1 {
-            self.recent.pop_front();
-        }
     }
 
     fn end_of_epoch(&mut self, loss: f64) -> Result<Control> {
