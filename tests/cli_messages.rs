@@ -316,7 +316,7 @@ const CASES: &[Case] = &[
     ("train --config name.toml", FAILED, "the built-in simulators are"),
     // train on arrays
     ("train --data missing.npz --parameters a --data-variables x", FAILED, "cannot be opened"),
-    ("train --data folder.npz --parameters a --data-variables x", FAILED, "holds no .npz and no .safetensors file"),
+    ("train --data folder.npz --parameters a --data-variables x", FAILED, "holds no .npz or .safetensors file"),
     ("train --data run --parameters a --data-variables x", FAILED, "the key 'a' is missing"),
     ("train --data parts --parameters a --data-variables z", FAILED, "the key 'z' is missing"),
     ("train --data parts", FAILED, "The keys of the data are: a, b, x"),
@@ -345,6 +345,12 @@ const CASES: &[Case] = &[
     ("train --data sims.npz --parameters a --data-variables x --budget 41", FAILED, "the data hold 40"),
     ("train --data sims.npz --parameters a --data-variables x --validation 40", FAILED, "cannot be held out"),
     ("train --data flawed.npz --parameters a --data-variables x", FAILED, "is NaN in data set"),
+    ("train --data flawed.npz --parameters a --data-variables x", FAILED, "--missing x"),
+    (
+        "train --data sims.npz --parameters a --data-variables x --missing a",
+        FAILED,
+        "'a' is neither data variable nor condition",
+    ),
     // sample: the model
     ("sample --model missing --data good.npz --draws 3 --out a.npz", FAILED, "cannot be opened"),
     ("sample --model run --data good.npz --draws 3 --out a.npz", FAILED, "is a folder"),

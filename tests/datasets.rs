@@ -257,7 +257,7 @@ fn files_that_do_not_fit_are_named() {
     assert!(text.contains("z.npz") && text.contains("archive"), "{text}");
     let text = broken(&|path| std::fs::write(path.join("z.safetensors"), "short").unwrap());
     assert!(text.contains("z.safetensors"), "{text}");
-    assert!(message(Shards::open(tempfile::tempdir().unwrap().path(), None)).contains("no .npz"));
+    assert!(message(Shards::open(tempfile::tempdir().unwrap().path(), None)).contains("holds no .npz"));
     assert!(message(Shards::open("/nowhere/at/all", None)).contains("cannot be read"));
     let folder = folder_of(&record, &[6, 6]);
     let shards = Shards::open(folder.path(), None).unwrap();
@@ -265,4 +265,56 @@ fn files_that_do_not_fit_are_named() {
     let dataset = DiskDataset::new(shards, 12, Key::new(1)).unwrap();
     let text = message(dataset.batch(0));
     assert!(text.contains("held 6 before"), "{text}");
+}
+
+/// `simulations.h5` was written by h5py 3.16: numbers of several types and orders of bytes, a compressed array in pieces, booleans,
+/// texts, a group.
+#[cfg(feature = "hdf5")]
+mod hdf5 {
+    use super::*;
+    use ferroflow::codecs::{self, Dtype, Values};
+
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/simulations.h5");
+
+    #[test]
+    fn arrays_of_h5py_are_read() {
+        let arrays = codecs::read_arrays(FILE, |key| key != "names").unwrap();
+        assert_eq!(arrays.keys().collect::<Vec<_>>(), ["a", "b", "flag", "n", "x", "x.offsets"]);
+        let of = |key: &str| (arrays[key].shape().to_vec(), arrays[key].values().clone());
+        assert_eq!(of("a"), (vec![3, 2], Values::F64(vec![0.0, 0.25, 0.5, 0.75, 1.0, 1.25])));
+        assert_eq!(of("b"), (vec![3], Values::F32(vec![1.5, -2.5, 3.5])));
+        assert_eq!(of("n"), (vec![3], Values::I64(vec![3, 200, 7])));
+        assert_eq!(of("flag"), (vec![3], Values::Bool(vec![true, false, true])));
+        assert_eq!(of("x"), (vec![7, 1], Values::F64((0..7).map(|i| f64::from(i * i)).collect())));
+        assert!(message(codecs::read_arrays(FILE, |_| true)).contains("array 'names': elements of the type"));
+    }
+
+    #[test]
+    fn shards_may_be_hdf5() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(FILE, folder.path().join("a.h5")).unwrap();
+        std::fs::copy(FILE, folder.path().join("b.hdf5")).unwrap();
+        assert!(message(Shards::open(folder.path(), None)).contains("array 'names'"));
+        let shards = Shards::open(folder.path(), Some(&["a", "x", "flag"])).unwrap();
+        assert_eq!((shards.datasets(), shards.list()[0].bytes), (6, 6 * 8 + 3 + 7 * 8 + 4 * 8));
+        let record = shards.first(5).unwrap();
+        assert_eq!(record.column("x").unwrap().offsets.as_deref(), Some(&[0, 2, 3, 7, 9, 10][..]));
+        assert_eq!(record.column("flag").unwrap().array.dtype(), Dtype::Bool);
+        let dataset = DiskDataset::new(shards, 4, Key::new(1)).unwrap();
+        let mut seen: Vec<f64> = (0..2).flat_map(|step| f64s(&dataset.batch(step).unwrap(), "a")).collect();
+        seen.sort_by(f64::total_cmp);
+        assert_eq!(seen, [0.0, 0.0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0, 1.25, 1.25]);
+    }
+
+    #[test]
+    fn what_is_no_hdf5_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("z.h5");
+        for content in [&b"no HDF5"[..], &std::fs::read(FILE).unwrap()[..900]] {
+            std::fs::write(&path, content).unwrap();
+            let text = message(codecs::read_arrays(&path, |key| key == "a"));
+            assert!(text.contains("z.h5"), "{text}");
+        }
+        assert!(message(codecs::read_arrays(folder.path().join("absent.h5"), |_| true)).contains("absent.h5"));
+    }
 }

@@ -10,6 +10,7 @@ use super::concatenate::Concatenate;
 use super::constant::Constant;
 use super::constrain::{Bounds, Constrain};
 use super::custom::{Custom, CustomTransform};
+use super::drop_missing::{DropMissing, How};
 use super::dtype::{ConvertDtype, MapDtype, ToArray};
 use super::function::NamedFunction;
 use super::keys::{Keys, Selection};
@@ -111,6 +112,16 @@ impl Adapter {
     /// Removes entries; see [`Drop`].
     pub fn drop(self, keys: impl Into<Keys>) -> Self {
         self.with(Transform::Drop(Drop { keys: keys.into() }))
+    }
+
+    /// Leaves out elements of a set of which a value is NaN; see [`DropMissing`].
+    pub fn drop_missing(self, keys: impl Into<Keys>) -> Self {
+        self.drop_missing_where(keys, How::Any)
+    }
+
+    /// Leaves out elements of a set of which a value, or every value, is NaN; see [`DropMissing`].
+    pub fn drop_missing_where(self, keys: impl Into<Keys>, how: How) -> Self {
+        self.with(Transform::DropMissing(DropMissing { keys: keys.into(), how }))
     }
 
     /// Inserts axes of size one; see [`ExpandDims`].

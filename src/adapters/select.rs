@@ -136,7 +136,7 @@ fn pull(key: &str, column: &Column, part: Part, gradient: &mut Record) -> Result
 }
 
 /// A log-determinant of the whole is not that of a part.
-fn forget(log_det: Option<&mut LogDeterminants>, key: &str, context: &Context, transform: &str) {
+pub(super) fn forget(log_det: Option<&mut LogDeterminants>, key: &str, context: &Context, transform: &str) {
     if let Some(log_det) = log_det.filter(|log_det| log_det.contains(key) && !context.peer) {
         log_det.mark_unknown(key, format!("{transform} comes after a transform of it; choose first, then transform"));
     }

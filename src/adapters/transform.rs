@@ -10,6 +10,7 @@ use super::columns::reshaped;
 use super::concatenate::Concatenate;
 use super::constrain::Constrain;
 use super::custom::Custom;
+use super::drop_missing::DropMissing;
 use super::dtype::{ConvertDtype, MapDtype, ToArray};
 use super::elementwise::Elementwise;
 use super::keys::{Keys, find, replace};
@@ -46,6 +47,8 @@ pub enum Transform {
     Custom(Custom),
     /// See [`Drop`].
     Drop(Drop),
+    /// See [`DropMissing`].
+    DropMissing(DropMissing),
     /// See [`ExpandDims`].
     ExpandDims(ExpandDims),
     /// See [`Group`].
@@ -154,6 +157,7 @@ impl Transform {
                 t.forward(record, log_det);
                 Ok(())
             }
+            Transform::DropMissing(t) => t.forward(record, log_det, context),
             Transform::ExpandDims(t) => t.forward(record, context),
             Transform::Group(t) => t.forward(record, log_det, context),
             Transform::Keep(t) => {
@@ -217,6 +221,7 @@ impl Transform {
             Transform::Broadcast(t) => t.pullback(before, gradient, context),
             Transform::Concatenate(t) => t.pullback(before, gradient),
             Transform::Custom(t) => t.pullback(before, gradient, density),
+            Transform::DropMissing(t) => t.pullback(before, gradient),
             Transform::ExpandDims(t) => reshape_like(before, gradient, &t.keys),
             Transform::Group(t) => t.inverse(gradient, None, &lenient),
             Transform::NanToNum(t) => t.pullback(before, gradient),
@@ -284,6 +289,7 @@ impl std::fmt::Display for Transform {
             Transform::ConvertDtype(t) => t.fmt(f),
             Transform::Custom(t) => t.fmt(f),
             Transform::Drop(t) => t.fmt(f),
+            Transform::DropMissing(t) => t.fmt(f),
             Transform::ExpandDims(t) => t.fmt(f),
             Transform::Group(t) => t.fmt(f),
             Transform::Keep(t) => t.fmt(f),

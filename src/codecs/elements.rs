@@ -86,6 +86,29 @@ impl Element {
     }
 }
 
+impl Values {
+    /// Puts values of the same type behind these; others are left out.
+    pub(super) fn append(&mut self, other: Values) {
+        match (self, other) {
+            (Values::F64(own), Values::F64(more)) => own.extend_from_slice(&more),
+            (Values::F32(own), Values::F32(more)) => own.extend_from_slice(&more),
+            (Values::I64(own), Values::I64(more)) => own.extend_from_slice(&more),
+            (Values::Bool(own), Values::Bool(more)) => own.extend_from_slice(&more),
+            _ => {}
+        }
+    }
+
+    /// Gives back memory that was kept for more values.
+    pub(super) fn shrink(&mut self) {
+        match self {
+            Values::F64(v) => v.shrink_to_fit(),
+            Values::F32(v) => v.shrink_to_fit(),
+            Values::I64(v) => v.shrink_to_fit(),
+            Values::Bool(v) => v.shrink_to_fit(),
+        }
+    }
+}
+
 fn signed(value: u64) -> Result<i64, String> {
     i64::try_from(value).map_err(|_| {
         format!("the unsigned integer {value} does not fit into 64 bits with a sign; store smaller numbers")

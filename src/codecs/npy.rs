@@ -23,21 +23,49 @@ struct Header {
     shape: Vec<usize>,
 }
 
+/// Bytes that are decoded at a time, a multiple of every element's size: they stay in cache.
+const BLOCK: usize = 1 << 16;
+
 /// Reads one array and expects the end of the data behind it. Memory grows with the bytes that arrive, not with the shape
 /// that the header claims.
 pub(super) fn read(mut reader: impl Read) -> Result<Array, String> {
     let header = read_header(&mut reader)?;
     let expected = header.element.bytes_of(&header.shape)?;
-    let mut bytes = Vec::new();
-    reader.take(expected as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() != expected {
-        let found = if bytes.len() < expected { format!("{} are there", bytes.len()) } else { "more are there".into() };
+    let mut values = header.element.decode(&[], header.endian)?;
+    let mut block = vec![0; BLOCK];
+    let mut found = 0;
+    loop {
+        // One byte more than is expected shows what follows.
+        let room = BLOCK.min(expected - found + 1);
+        let arrived = fill(&mut reader, &mut block[..room])?;
+        let own = arrived.min(expected - found);
+        values.append(header.element.decode(&block[..own], header.endian)?);
+        found += arrived;
+        if found > expected || arrived < room {
+            break;
+        }
+    }
+    if found != expected {
+        let found = if found < expected { format!("{found} are there") } else { "more are there".into() };
         return Err(format!("the shape {:?} needs {expected} bytes but {found}; write the file again", header.shape));
     }
-    let values = header.element.decode(&bytes, header.endian)?;
-    drop(bytes);
+    values.shrink();
     let values = if header.fortran_order { row_major(&values, &header.shape) } else { values };
     Array::new(header.shape, values).map_err(|error| error.to_string())
+}
+
+/// Reads until a buffer is full or the data end, and tells how many bytes there were.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, String> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    Ok(filled)
 }
 
 /// The shape of an array and the bytes that its values take in memory, from its header alone.

@@ -19,10 +19,15 @@ use crate::error::{Error, Result};
 /// [`Error::File`] if the file is missing, is not such an archive, is damaged or cut off, or holds something other than
 /// arrays of numbers and booleans.
 pub fn read(path: impl AsRef<Path>) -> Result<IndexMap<String, Array>> {
+    read_where(path, |_| true)
+}
+
+/// Reads the arrays whose names are wanted and passes over the others; otherwise as [`read()`].
+pub fn read_where(path: impl AsRef<Path>, wanted: impl Fn(&str) -> bool) -> Result<IndexMap<String, Array>> {
     let path = path.as_ref();
     let file = std::fs::File::open(path)
         .map_err(|error| Error::file(path, format!("the file cannot be opened ({error}); check the path")))?;
-    read_archive(BufReader::new(file)).map_err(|message| Error::file(path, message))
+    each_entry(BufReader::new(file), wanted, |entry| npy::read(entry)).map_err(|message| Error::file(path, message))
 }
 
 /// Types and shapes of all arrays of a file, in the file's order. Only the headers are read.
@@ -34,7 +39,8 @@ pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
     let path = path.as_ref();
     let file = std::fs::File::open(path)
         .map_err(|error| Error::file(path, format!("the file cannot be opened ({error}); check the path")))?;
-    each_entry(BufReader::new(file), |entry| npy::read_form(entry)).map_err(|message| Error::file(path, message))
+    each_entry(BufReader::new(file), |_| true, |entry| npy::read_form(entry))
+        .map_err(|message| Error::file(path, message))
 }
 
 /// Reads all arrays of an archive that lies in memory; otherwise as [`read()`].
@@ -71,12 +77,13 @@ fn distinct<'a>(arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Resul
 }
 
 fn read_archive(reader: impl Read + Seek) -> std::result::Result<IndexMap<String, Array>, String> {
-    each_entry(reader, |entry| npy::read(entry))
+    each_entry(reader, |_| true, |entry| npy::read(entry))
 }
 
-/// What `read` makes of each array of an archive.
+/// What `read` makes of each array of an archive that is wanted.
 fn each_entry<T>(
     reader: impl Read + Seek,
+    wanted: impl Fn(&str) -> bool,
     read: impl Fn(&mut dyn Read) -> std::result::Result<T, String>,
 ) -> std::result::Result<IndexMap<String, T>, String> {
     let mut archive = zip::ZipArchive::new(reader).map_err(|error| {
@@ -95,6 +102,9 @@ fn each_entry<T>(
         let Some(name) = file_name.strip_suffix(".npy") else {
             return Err(format!("the entry '{file_name}' is no array; write the file with numpy.savez"));
         };
+        if !wanted(name) {
+            continue;
+        }
         let array = read(&mut entry).map_err(|message| format!("array '{name}': {message}"))?;
         arrays.insert(name.to_owned(), array);
     }

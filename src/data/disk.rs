@@ -146,7 +146,15 @@ impl DiskDataset {
             parts.push(loaded.gather(first..first + count)?);
             at += count;
         }
-        Record::concatenate(&parts)
+        joined(parts)
+    }
+}
+
+/// The records one after the other; a single one as it is.
+fn joined(mut parts: Vec<Record>) -> Result<Record> {
+    match parts.len() {
+        1 => Ok(parts.remove(0)),
+        _ => Record::concatenate(&parts),
     }
 }
 
@@ -196,6 +204,7 @@ impl State {
                     check.map_or(Ok(()), |check| check(&record)).map_err(|e| Error::file(path, e.to_string()))?;
                     records.push((shard, record));
                 }
+                round.shards_of(window + 1).iter().for_each(|&next| self.shards.announce(next));
                 let mut places = self.shuffle.window(round, window);
                 // Sizes do not count what is left out at the front of a file.
                 for (shard, row) in &mut places {
@@ -227,7 +236,7 @@ impl Window {
                 found += 1;
             }
         }
-        Record::concatenate(&parts)?.select(&order)
+        joined(parts)?.select(&order)
     }
 }
 
@@ -264,7 +273,7 @@ impl Dataset for DiskDataset {
                 parts.push(self.rows_of_round(state, number, at % rows..at % rows + count)?);
                 at += count;
             }
-            Record::concatenate(&parts)?
+            joined(parts)?
         };
         self.augmentations.apply(batch, self.key, step)
     }

@@ -1,10 +1,10 @@
 //! A folder of files with simulations, each a part of one large data set.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
-use crate::codecs::{Dtype, Form, npz, safetensors};
+use crate::codecs::{Dtype, Form, KNOWN_FORMATS, array_forms, holds_arrays, read_arrays};
 use crate::data::Record;
 use crate::data::io::{MASK, OFFSETS, record_from_arrays};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub struct Shard {
 }
 
 /// The files of a folder in the order of their names: `.npz` as [`read_npz`](crate::data::io::read_npz) takes it, or
-/// `.safetensors` with the same keys. Other files, those whose name begins with a dot among them, are passed over.
+/// `.safetensors` with the same keys, or, with the feature `hdf5`, `.h5` and `.hdf5` with arrays of these names at the root. Other files, those whose name begins with a dot among them, are passed over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shards {
     folder: PathBuf,
@@ -40,7 +40,7 @@ impl Shards {
         shards.refresh()?;
         match shards.list.is_empty() {
             true => {
-                let message = "holds no .npz and no .safetensors file; write simulations there, or name their folder";
+                let message = format!("holds no {KNOWN_FORMATS} file; write simulations there, or name their folder");
                 Err(Error::file(&shards.folder, message))
             }
             false => Ok(shards),
@@ -55,8 +55,7 @@ impl Shards {
         for entry in std::fs::read_dir(&self.folder).map_err(fault)? {
             let path = entry.map_err(fault)?.path();
             let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-            let known = path.extension().is_some_and(|extension| extension == "npz" || extension == "safetensors");
-            if known && !is_hidden && !self.list.iter().any(|shard| shard.path == path) {
+            if holds_arrays(&path) && !is_hidden && !self.list.iter().any(|shard| shard.path == path) {
                 paths.push(path);
             }
         }
@@ -87,8 +86,7 @@ impl Shards {
             let message = format!("shard {shard} of {} was asked for", self.list.len());
             return Err(Error::file(&self.folder, message));
         };
-        let mut arrays = read_arrays(&shard.path)?;
-        arrays.retain(|key, _| shard.forms.contains_key(key));
+        let arrays = read_arrays(&shard.path, |key| shard.forms.contains_key(key))?;
         let record = record_from_arrays(arrays, &[]).map_err(|e| Error::file(&shard.path, e.to_string()))?;
         match record.datasets()? {
             Some(datasets) if datasets == shard.datasets => Ok(record),
@@ -101,6 +99,17 @@ impl Shards {
                 Err(Error::file(&shard.path, message))
             }
         }
+    }
+
+    /// Lets the system fetch a file in the background, so that reading it later waits less. It costs the process no memory.
+    pub(super) fn announce(&self, shard: usize) {
+        #[cfg(target_os = "linux")]
+        if let Some(file) = self.list.get(shard).and_then(|shard| std::fs::File::open(&shard.path).ok()) {
+            // Only a hint: where it does nothing, reading takes as long as without.
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::WillNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = shard;
     }
 
     /// The first data sets of the folder, from as many files as it takes.
@@ -119,14 +128,6 @@ impl Shards {
     }
 }
 
-fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "safetensors")
-}
-
-fn read_arrays(path: &Path) -> Result<IndexMap<String, crate::codecs::Array>> {
-    if is_safetensors(path) { Ok(safetensors::read(path)?.arrays) } else { npz::read(path) }
-}
-
 /// The key whose offsets or mask this is, if there is such a key.
 fn companion_of<'a>(key: &'a str, forms: &IndexMap<String, Form>) -> Option<&'a str> {
     [OFFSETS, MASK].iter().find_map(|ending| key.strip_suffix(ending)).filter(|main| forms.contains_key(*main))
@@ -134,7 +135,7 @@ fn companion_of<'a>(key: &'a str, forms: &IndexMap<String, Form>) -> Option<&'a 
 
 impl Shard {
     fn read(path: PathBuf, keys: Option<&[String]>) -> Result<Self> {
-        let all = if is_safetensors(&path) { safetensors::forms(&path)? } else { npz::forms(&path)? };
+        let all = array_forms(&path)?;
         let mut forms = all.clone();
         if let Some(keys) = keys {
             if let Some(missing) = keys.iter().find(|key| !all.contains_key(*key)) {

@@ -2,7 +2,7 @@
 
 use super::trainer::State;
 use crate::adapters::Adapter;
-use crate::approximators::{Approximator, Standardizer};
+use crate::approximators::{Approximator, Standardizer, Typicality};
 use crate::codecs::{Array, Values};
 use crate::error::{Error, Result};
 use crate::io::TrainingState;
@@ -21,6 +21,8 @@ pub struct Checkpoint {
     pub(super) state: State,
     /// `None` when training is complete.
     pub(super) resume: Option<Resume>,
+    /// What data sets are typical, of a model that is complete.
+    pub(super) typicality: Option<Typicality>,
 }
 
 /// What is needed to go on.
@@ -120,7 +122,8 @@ impl Checkpoint {
         let (standardizer, adapter) = (header.standardizer.clone(), header.adapter.clone());
         let Some(saved) = &file.training_state else {
             let state = State { epoch: header.training.epochs, complete: true, ..State::default() };
-            return Ok(Checkpoint { weights, standardizer, adapter, state, resume: None });
+            let typicality = header.typicality.clone();
+            return Ok(Checkpoint { weights, standardizer, adapter, state, resume: None, typicality });
         };
         let numbers: Numbers = serde_json::from_str(&saved.numbers).map_err(|e| damaged(&e.to_string()))?;
         let array = |name: &str| saved.arrays.iter().find(|(n, _)| n == name).map(|(_, array)| array);
@@ -138,6 +141,6 @@ impl Checkpoint {
             rate_factor: numbers.rate_factor,
         };
         let resume = Some(Resume { weights: flat(WEIGHTS)?, average, best: numbers.best, optimizer });
-        Ok(Checkpoint { weights, standardizer, adapter, state, resume })
+        Ok(Checkpoint { weights, standardizer, adapter, state, resume, typicality: None })
     }
 }

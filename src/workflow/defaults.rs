@@ -2,7 +2,7 @@
 
 use super::basic::BasicWorkflow;
 use super::builder::WorkflowBuilder;
-use super::fit::Fit;
+use super::fit::{Fit, offline_epochs};
 use super::roles::Roles;
 use crate::adapters::{Adapter, lower};
 use crate::approximators::{ContinuousApproximator, Variable};
@@ -12,20 +12,8 @@ use crate::error::Result;
 use crate::networks::summary::{ConvolutionalNetwork, TimeSeriesNetwork};
 use crate::networks::{CouplingFlow, DeepSet, SummaryChoice};
 use crate::ops::Spline;
-use crate::optim::{Matrices, Optimizer};
 use crate::simulators::{Kind, LinearRegression, Simulator};
 
-/// Training steps that a fit on simulations that exist already aims at, and the limits of its epochs.
-const OFFLINE_STEPS: usize = 20_000;
-const OFFLINE_EPOCHS: (usize, usize) = (10, 100);
-/// With so many simulations that exist already, or more, batches have this size and steps this rate.
-const FEW: usize = 2_000;
-const BATCH: usize = 128;
-const RATE: f64 = 3e-3;
-/// Epochs without a smaller validation loss after which the rate falls, and how often it falls before training ends. These numbers
-/// were chosen by the density of fresh simulations on four problems with 10 000 simulations each.
-const PATIENCE: usize = 6;
-const REDUCTIONS: usize = 4;
 /// Bins of the splines.
 const SPLINE_BINS: usize = 8;
 
@@ -63,10 +51,11 @@ impl Defaults {
         };
         let reader =
             summary_network.as_ref().map(|network| format!(", read by the summary network {}", network.name()));
-        let notes = vec![format!(
+        let mut notes = vec![format!(
             "the data are {data}{}; the posterior is a coupling flow with splines",
             reader.unwrap_or(", given to the inference network as they are".into())
         )];
+        notes.extend(roles.treatment_of_missing(example, kind)?.notes());
         if summary_network.is_some() {
             standardize.push(Variable::SummaryVariables);
         }
@@ -102,22 +91,14 @@ impl Defaults {
         self
     }
 
-    /// These choices for training on a number of simulations that exist already: larger batches, Muon for the hidden layers,
-    /// smaller steps from the best weights on when the validation loss no longer falls, and finally an end.
+    /// These choices for training on a number of simulations that exist already, with [`Fit::for_simulations`].
     pub fn for_fixed_simulations(mut self, count: usize) -> Self {
-        let batch_size = if count >= FEW { BATCH } else { Fit::default().batch_size };
-        self.fit = Fit {
-            epochs: Defaults::offline_epochs(count, batch_size),
-            batch_size,
-            learning_rate: RATE,
-            patience: Some(PATIENCE),
-            reductions: REDUCTIONS,
-            optimizer: Some(Optimizer { matrices: Matrices::Muon, ..Optimizer::for_fixed_data() }),
-            ..self.fit
-        };
+        self.fit = Fit { batches_per_epoch: self.fit.batches_per_epoch, ..Fit::for_simulations(count) };
+        let Fit { batch_size, patience, reductions, .. } = self.fit;
         self.notes.push(format!(
-            "batches of {batch_size}; when the validation loss stands still for {PATIENCE} epochs, training goes back to the best \
-             weights and on with a quarter of the learning rate, {REDUCTIONS} times"
+            "batches of {batch_size}; when the validation loss stands still for {} epochs, training goes back to the best weights and \
+             on with a quarter of the learning rate, {reductions} times",
+            patience.unwrap_or(0)
         ));
         self
     }
@@ -137,8 +118,7 @@ impl Defaults {
 
     /// Epochs for a number of simulations that exist already: about twenty thousand steps in 10 to 100 epochs.
     pub fn offline_epochs(datasets: usize, batch_size: usize) -> usize {
-        let (fewest, most) = OFFLINE_EPOCHS;
-        (OFFLINE_STEPS / datasets.div_ceil(batch_size.max(1)).max(1)).clamp(fewest, most)
+        offline_epochs(datasets, batch_size)
     }
 }
 

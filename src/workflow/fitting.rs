@@ -99,7 +99,7 @@ impl<A: Approximator> Workflow<A> {
         self.prepare(&*dataset)?;
         let key = self.key();
         let threads = self.pool.threads();
-        self.typicality = None;
+        self.typicality = resume.and_then(|checkpoint| checkpoint.typicality.clone());
         let Some(mut built) = self.built.take() else {
             return Err(Error::argument("workflow", "has no networks; this is a defect of the library"));
         };
@@ -114,14 +114,14 @@ impl<A: Approximator> Workflow<A> {
         }
         let outcome = trainer.run(|checkpoint| self.save_checkpoint(checkpoint, &*dataset));
         self.built = Some(built);
-        let (history, adapter) = outcome?;
+        let (history, adapter, last) = outcome?;
         self.adapter = adapter;
         self.history = history.clone();
-        if let Some(typicality) = self.typicality_of(&*dataset, history.losses().len())? {
-            self.typicality = Some(typicality);
-            if let Some(folder) = self.folder.clone() {
-                self.save(folder.join("model.safetensors"))?;
-            }
+        if let Some(last) = last {
+            let typicality = self.typicality_of(&*dataset, history.losses().len());
+            self.typicality = typicality.as_ref().ok().cloned().flatten();
+            self.save_checkpoint(&last, &*dataset)?;
+            typicality?;
         }
         Ok(history)
     }

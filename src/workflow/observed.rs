@@ -6,14 +6,14 @@ use super::basic::Workflow;
 use super::roles::repeated;
 use crate::adapters::{Adapter, Transform};
 use crate::approximators::Approximator;
-use crate::codecs::npz;
+use crate::codecs::{Values, read_arrays};
 use crate::data::io::record_from_arrays;
 use crate::data::{Column, Record};
 use crate::error::{Error, Result, nearest};
 use crate::io::VariableInfo;
 
 impl<A: Approximator> Workflow<A> {
-    /// The data and conditions in an `.npz` file, with the parameters if `with_parameters`. Other keys are left out. One
+    /// The data and conditions in a file of arrays ([`read_arrays`]), with the parameters if `with_parameters`. Other keys are left out. One
     /// observation may come without the axis of the data sets.
     ///
     /// # Errors
@@ -22,7 +22,7 @@ impl<A: Approximator> Workflow<A> {
         let in_file = |e: Error| Error::file(path, e.to_string());
         let needed: Vec<&VariableInfo> =
             self.parameters().iter().filter(|_| with_parameters).chain(self.data_variables()).collect();
-        let mut arrays = npz::read(path)?;
+        let mut arrays = read_arrays(path, |_| true)?;
         for variable in &needed {
             if !arrays.contains_key(&variable.name) {
                 return Err(in_file(missing(&variable.name, &needed, arrays.keys().map(String::as_str))));
@@ -85,27 +85,43 @@ fn check_shape(variable: &VariableInfo, column: &Column) -> Result<()> {
     ))
 }
 
-/// An error for the first value that is not finite, unless the adapter replaces such values. `first` is the number of the
-/// first data set.
+/// An error for the first value that is not finite in a column whose missing values the adapter does not treat. `first` is the
+/// number of the first data set.
 pub(super) fn check_finite(adapter: &Adapter, record: &Record, first: usize) -> Result<()> {
-    if adapter.iter().any(|transform| matches!(transform, Transform::NanToNum(_))) {
+    let treated: Vec<&String> = adapter
+        .iter()
+        .flat_map(|transform| match transform {
+            Transform::NanToNum(t) => &t.keys[..],
+            Transform::DropMissing(t) => &t.keys[..],
+            _ => &[],
+        })
+        .collect();
+    if treated.iter().any(|key| !record.contains(key)) {
+        // They have another name in the data; what reaches the networks is checked later.
         return Ok(());
     }
-    for (key, column) in record.columns() {
-        let values = column.array.to_f64();
-        let Some(at) = values.iter().position(|value| !value.is_finite()) else { continue };
+    for (key, column) in record.columns().filter(|(key, _)| !treated.iter().any(|k| k == key)) {
+        let Some((at, value)) = first_not_finite(column.array.values()) else { continue };
         let rows = column.array.shape().first().copied().unwrap_or(1).max(1);
-        let row = at / (values.len() / rows).max(1);
+        let row = at / (column.array.len() / rows).max(1);
         let dataset = match &column.offsets {
             Some(offsets) => offsets.partition_point(|&o| o <= row) - 1,
             None => row,
         };
         let message = format!(
-            "is {} in data set {}; remove the data set, or replace missing values (nan_to_num in the adapter)",
-            values[at],
+            "is {value} in data set {}; remove the data set, or train with '{key}' named as missing (--missing {key}) if \
+             NaN means that it was not measured",
             first + dataset
         );
         return Err(Error::value(key, message));
     }
     Ok(())
+}
+
+fn first_not_finite(values: &Values) -> Option<(usize, f64)> {
+    match values {
+        Values::F64(v) => v.iter().position(|x| !x.is_finite()).map(|i| (i, v[i])),
+        Values::F32(v) => v.iter().position(|x| !x.is_finite()).map(|i| (i, f64::from(v[i]))),
+        Values::I64(_) | Values::Bool(_) => None,
+    }
 }

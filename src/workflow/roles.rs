@@ -46,6 +46,10 @@ pub struct Roles {
     /// sizes of the data sets differ or the arrays have three axes, else a vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// Data variables and conditions in which values may be missing, as NaN; see [`adapter`](Self::adapter). Elsewhere NaN is an
+    /// error.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// Lower bounds of parameters; draws stay above them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub lower: BTreeMap<String, f64>,
@@ -95,22 +99,29 @@ impl Roles {
     /// Bounded parameters are mapped to the whole line and joined; sets are joined element by element for the summary network;
     /// vectors and conditions are joined for the inference network. Numbers of any type may be given; they are not rounded to
     /// 32 bits before they are standardised.
+    ///
+    /// Where values may be missing (NaN), elements of sets of which nothing was measured are left out. Every other missing value is
+    /// replaced by the mean of those measured in the example, and a mask, 1 where a value was measured, joins what the networks are
+    /// given: no number stands for "missing" by itself.
     pub fn adapter(&self, example: &Record) -> Result<(Adapter, Kind)> {
         self.check(example)?;
         let kind = self.kind_of(example)?;
-        let mut adapter = self.constraints();
+        let missing = self.treatment_of_missing(example, kind)?;
+        let mut adapter = missing.treat(self.constraints());
         adapter = adapter.concatenate(self.parameters.clone(), "inference_variables");
         let mut direct = Vec::new();
+        let data = missing.with_masks(&self.data_variables);
         match kind {
             Kind::Vector => direct.extend(self.data_variables.iter().cloned()),
-            Kind::Image => adapter = adapter.concatenate(self.data_variables.clone(), "summary_variables"),
+            Kind::Image => adapter = adapter.concatenate(data, "summary_variables"),
             Kind::Set | Kind::Series => {
-                let keys = self.data_variables.clone();
+                let keys = data.clone();
                 adapter = if kind == Kind::Set { adapter.as_set(keys) } else { adapter.as_time_series(keys) };
-                adapter = adapter.concatenate(self.data_variables.clone(), "summary_variables");
+                adapter = adapter.concatenate(data, "summary_variables");
             }
         }
         direct.extend(self.conditions.iter().cloned());
+        let direct = missing.with_masks(&direct);
         if !direct.is_empty() {
             adapter = adapter.concatenate(direct, "inference_conditions");
         }
@@ -171,6 +182,7 @@ impl Roles {
             }
             seen.push(key);
         }
+        self.check_missing()?;
         for (flag, bounds) in [("--lower", &self.lower), ("--upper", &self.upper)] {
             for (key, bound) in bounds {
                 if !self.parameters.contains(key) {

@@ -150,9 +150,13 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok(self)
     }
 
-    /// Runs the epochs that are left. `save` is called with a checkpoint before the first step, after each epoch and at the
-    /// end; the approximator then holds the final weights, which are also those of the last checkpoint.
-    pub fn run(mut self, mut save: impl FnMut(&Checkpoint) -> Result<()>) -> Result<(History, Adapter)> {
+    /// Runs the epochs that are left. `save` is called with a checkpoint before the first step and after each epoch but the last.
+    /// The approximator then holds the final weights, which are also those of the last checkpoint: it is returned if anything was
+    /// left, and is for the caller to save, with what is learned from the final weights.
+    pub fn run(
+        mut self,
+        mut save: impl FnMut(&Checkpoint) -> Result<()>,
+    ) -> Result<(History, Adapter, Option<Checkpoint>)> {
         let began = Instant::now();
         let before = self.state.history.seconds();
         if self.state.epoch == 0 {
@@ -167,15 +171,15 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             }
         }
         lock(&self.adapter).freeze();
+        let last = trained.then(|| self.checkpoint()).transpose()?;
         if trained {
-            save(&self.checkpoint()?)?;
             match self.best.take() {
                 Some(best) => self.approximator.parameters_mut().copy_from(&best)?,
                 None => self.swap_average(),
             }
         }
         let adapter = lock(&self.adapter).clone();
-        Ok((self.state.history, adapter))
+        Ok((self.state.history, adapter, last))
     }
 
     fn epoch(&mut self, seconds: impl Fn() -> f64) -> Result<Control> {
@@ -370,6 +374,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             adapter: lock(&self.adapter).clone(),
             state: self.state.clone(),
             resume,
+            typicality: None,
         })
     }
 }

@@ -211,3 +211,21 @@ fn gradients_pass_through_what_has_no_inverse() {
     assert_eq!(numbers(&gradient, "n"), [3.0]);
     assert!(!gradient.contains("w"));
 }
+
+/// What was left out of a set has no gradient, and a log-determinant from before does not hold for what remains.
+#[test]
+fn gradients_pass_by_missing_elements() {
+    let data = Record::new().with("x", array(&[2, 3], &[0.5, f64::NAN, 0.25, f64::NAN, 2.0, f64::NAN]));
+    let adapter = fitted(Adapter::new().drop_missing("x").scale("x", 10.0).as_set("x").concatenate(["x"], "z"), &data);
+    let mut gradient = Record::new();
+    gradient.insert("z", Column::ragged(array(&[3, 1], &[1.0, 2.0, 3.0]), vec![0, 2, 3]).unwrap());
+    let inner = adapter.pullback(&data, &gradient, Strictness::Strict).unwrap();
+    assert_eq!(numbers(&inner, "x"), [10.0, 0.0, 20.0, 0.0, 30.0, 0.0]);
+    assert_eq!(inner.column("x").unwrap().array.shape(), [2, 3]);
+    let (_, log_det) = adapter.forward_with_log_det(&data, Strictness::Strict).unwrap();
+    let values = log_det.get("z").unwrap().unwrap();
+    assert!((values[0] - 2.0 * 10f64.ln()).abs() < 1e-12 && (values[1] - 10f64.ln()).abs() < 1e-12);
+    let late = Adapter::new().scale("x", 10.0).drop_missing("x");
+    let (_, log_det) = late.forward_with_log_det(&data, Strictness::Strict).unwrap();
+    assert!(log_det.get("x").unwrap_err().to_string().contains("drop_missing comes after a transform of it"));
+}

@@ -1,6 +1,6 @@
 //! Ragged columns: sets and series whose sizes differ between data sets.
 
-use ferroflow::adapters::{Adapter, Expand, Strictness, lower};
+use ferroflow::adapters::{Adapter, Expand, How, Strictness, lower};
 use ferroflow::codecs::Dtype;
 use ferroflow::data::{Column, Record};
 use ferroflow::random::Key;
@@ -96,6 +96,44 @@ fn parts_of_a_ragged_set() {
     // Half of 2 is 1, half of 3 is 2: halves go to the even number.
     assert_eq!(share.column("x").unwrap().offsets.as_deref(), Some(&[0, 1, 3][..]));
     assert!(numbers(&share, "x")[..2] == [0.0, 1.0] || numbers(&share, "x")[..2] == [2.0, 3.0]);
+}
+
+#[test]
+fn missing_elements_leave_all_keys_of_their_set() {
+    const GONE: f64 = f64::NAN;
+    let mut data = Record::new()
+        .with("x", array(&[2, 3], &[1.0, GONE, 3.0, GONE, 5.0, 6.0]))
+        .with("y", array(&[2, 3, 2], &[1.0, 1.5, GONE, GONE, GONE, 3.5, GONE, GONE, 5.0, 5.5, 6.0, 6.5]))
+        .with("k", integers(&[2, 3], &[1, 2, 3, 4, 5, 6]));
+    let left = |adapter: Adapter, data: &Record| {
+        let out = forward(&adapter, data);
+        let column = out.column("k").unwrap();
+        assert!(["x", "y"].iter().all(|key| out.column(key).unwrap().offsets == column.offsets));
+        assert_eq!(shape(&out, "y"), [column.array.len(), 2]);
+        (column.array.to_f64(), column.offsets.clone().unwrap().to_vec())
+    };
+    let keys = ["x", "y", "k"];
+    assert_eq!(left(Adapter::new().drop_missing(keys), &data), (vec![1.0, 5.0, 6.0], vec![0, 1, 3]));
+    let all = |keys: &[&str]| Adapter::new().drop_missing_where(keys, How::All);
+    let whole = all(&["x", "y"]).drop("k").nan_to_num_with_mask("y", 0.0);
+    let out = forward(&whole, &data);
+    assert_eq!(
+        (numbers(&out, "x"), numbers(&out, "mask_y")),
+        (vec![1.0, 3.0, 5.0, 6.0], vec![1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    );
+    // Integers are never missing, so no element lacks everything.
+    assert_eq!(left(all(&keys), &data).1, [0, 3, 6]);
+    // Ragged sets that are dropped once more stay what they are.
+    let once = forward(&Adapter::new().drop_missing(keys), &data);
+    assert_eq!(forward(&Adapter::new().drop_missing(keys), &once), once);
+    data.insert("z", Column::ragged(array(&[3, 1], &[1.0, GONE, 3.0]), vec![0, 2, 3]).unwrap());
+    let out = forward(&Adapter::new().drop_missing("z"), &data);
+    assert_eq!(
+        (numbers(&out, "z"), out.column("z").unwrap().offsets.as_deref()),
+        (vec![1.0, 3.0], Some(&[0, 1, 2][..]))
+    );
+    let lenient = Adapter::new().drop_missing(["z", "absent"]).forward(&data, Strictness::Lenient).unwrap();
+    assert_eq!(shape(&lenient, "z"), [2, 1]);
 }
 
 #[test]

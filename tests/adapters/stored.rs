@@ -34,6 +34,7 @@ fn everything() -> (Adapter, Record) {
         .with("b", array(&[2], &[0.5, 0.25]))
         .with("c", array(&[2, 3], &[1.0, f64::NAN, 3.0, 4.0, 5.0, 6.0]))
         .with("set", array(&[2, 4], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]))
+        .with("gaps", array(&[2, 3], &[1.0, f64::NAN, 3.0, 4.0, 5.0, f64::NAN]))
         .with("label", integers(&[2, 1], &[1, 0]))
         .with("junk", array(&[2], &[0.0, 0.0]));
     data.insert("N", Column::shared(array(&[], &[4.0])));
@@ -41,6 +42,8 @@ fn everything() -> (Adapter, Record) {
         .to_array()
         .to_dict()
         .nan_to_num_with_mask("c", -1.0)
+        .drop_missing("gaps")
+        .as_set("gaps")
         .take("c", [2, 0], -1)
         .broadcast("N", "set")
         .broadcast_with("b", "a", Expand::Right, -1, [])
@@ -69,7 +72,7 @@ fn everything() -> (Adapter, Record) {
         .concatenate(["c0", "c1", "N"], "inference_conditions")
         .rename("set", "summary_variables")
         .drop("junk")
-        .keep(["inference_variables", "inference_conditions", "summary_variables"]);
+        .keep(["inference_variables", "inference_conditions", "summary_variables", "gaps"]);
     (adapter, data)
 }
 

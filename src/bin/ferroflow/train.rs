@@ -141,7 +141,7 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
     if let Some(name) = &networks.inference {
         config.inference_network = Some(InferenceChoice::named(name)?);
     }
-    let lists = [&roles.parameters, &roles.data_variables, &roles.conditions];
+    let lists = [&roles.parameters, &roles.data_variables, &roles.conditions, &roles.missing];
     let bounds = [&roles.lower, &roles.upper];
     if lists.iter().any(|list| !list.is_empty()) || bounds.iter().any(|b| !b.is_empty()) || roles.kind.is_some() {
         if config.data.is_none() {
@@ -162,6 +162,7 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
         replace(&mut own.parameters, &roles.parameters);
         replace(&mut own.data_variables, &roles.data_variables);
         replace(&mut own.conditions, &roles.conditions);
+        replace(&mut own.missing, &roles.missing);
         own.kind = roles.kind.map(Into::into).or(own.kind);
         own.lower.extend(roles.lower.iter().cloned());
         own.upper.extend(roles.upper.iter().cloned());

@@ -73,10 +73,12 @@ impl<A: Learned> Run<A> {
             (None, Some(simulator)) => simulator.sample(&Request::new(SHOWN, Key::new(seed).fork("example")))?,
             (None, None) => return Err(nothing_to_train_on()),
         };
+        // What stands for missing values is the mean of all that is in memory.
+        let known = simulations.in_memory().unwrap_or(&example);
         let defaults = match (&roles, &simulator) {
-            (Some(roles), None) => Defaults::for_roles(roles, &example)?,
-            (Some(roles), Some(_)) if config.roles.is_some() => Defaults::for_roles(roles, &example)?,
-            (_, Some(simulator)) => Defaults::for_simulator(&**simulator, &example)?,
+            (Some(roles), None) => Defaults::for_roles(roles, known)?,
+            (Some(roles), Some(_)) if config.roles.is_some() => Defaults::for_roles(roles, known)?,
+            (_, Some(simulator)) => Defaults::for_simulator(&**simulator, known)?,
             (None, None) => Defaults {
                 adapter: Adapter::new(),
                 approximator: ContinuousApproximator::default(),

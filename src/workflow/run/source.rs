@@ -2,24 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use rand::seq::SliceRandom;
-
 use super::{RunConfig, nothing_to_train_on};
 use crate::adapters::{Adapter, Strictness};
 use crate::approximators::Batch;
-use crate::codecs::npz;
+use crate::codecs::{array_forms, read_arrays};
 use crate::data::{Augmentations, DiskDataset, Record, Shards, io::record_from_arrays};
 use crate::error::{Error, Result};
 use crate::random::Key;
 use crate::simulators::{Pool, Request, Simulator};
+use crate::workflow::held_out::{drawn, usual};
 use crate::workflow::observed::{belongs, check_finite};
 use crate::workflow::roles::Roles;
 
-/// Of simulations that exist already, one in so many is held out for validation and diagnostics, and at most so many.
-const HELD_OUT_SHARE: usize = 10;
-const HELD_OUT_MOST: usize = 300;
-/// Fewer held out tell nothing.
-const HELD_OUT_LEAST: usize = 10;
 /// Data sets that are checked at once before training.
 const CHECKED_AT_ONCE: usize = 1024;
 
@@ -85,6 +79,14 @@ impl Simulations {
             (Simulations::Memory(record), _) => first(record, count).map(Some),
             (Simulations::Folder(shards), None) => shards.first(count).map(Some),
             (Simulations::Folder(shards), Some(roles)) => roles.select(&shards.first(count)?).map(Some),
+        }
+    }
+
+    /// All simulations, if they are in memory.
+    pub(super) fn in_memory(&self) -> Option<&Record> {
+        match self {
+            Simulations::Memory(record) => Some(record),
+            Simulations::Online | Simulations::Folder(_) => None,
         }
     }
 
@@ -201,13 +203,10 @@ fn open(folder: PathBuf, roles: Option<&Roles>, budget: Option<usize>) -> Result
 
 /// The arrays of a file that have a role; all of them when a role is missing, so that the message can name them.
 fn read(path: &Path, roles: Option<&Roles>) -> Result<Record> {
-    let mut arrays = npz::read(path)?;
-    if let Some(roles) = roles.filter(|roles| roles.keys().all(|key| arrays.contains_key(key))) {
-        let names: Vec<&str> = roles.keys().collect();
-        if !names.is_empty() {
-            arrays.retain(|key, _| names.iter().any(|name| belongs(key, name)));
-        }
-    }
+    let names: Vec<&str> = roles.map_or_else(Vec::new, |roles| roles.keys().collect());
+    let there = array_forms(path)?;
+    let complete = !names.is_empty() && names.iter().all(|name| there.contains_key(*name));
+    let arrays = read_arrays(path, |key| !complete || names.iter().any(|name| belongs(key, name)))?;
     record_from_arrays(arrays, &[]).map_err(|e| Error::file(path, e.to_string()))
 }
 
@@ -217,34 +216,6 @@ pub(super) fn first(record: &Record, count: usize) -> Result<Record> {
         Some(all) if all > count => record.select(&(0..count).collect::<Vec<_>>()),
         _ => Ok(record.clone()),
     }
-}
-
-/// How many of the data sets are held out.
-fn held_out(rows: usize, validation: &mut Option<usize>, notes: &mut Vec<String>) -> Result<usize> {
-    let usual = match (rows / HELD_OUT_SHARE).min(HELD_OUT_MOST) {
-        count if count < HELD_OUT_LEAST => 0,
-        count => count,
-    };
-    let count = *validation.get_or_insert(usual);
-    if count >= rows {
-        let message = format!("{count} of {rows} simulations cannot be held out; leave at least one for training");
-        return Err(Error::argument("--validation", message));
-    }
-    notes.push(match count {
-        0 => format!("all {rows} simulations are trained on, none is held out"),
-        _ => format!("{count} of {rows} simulations are held out for validation and diagnostics"),
-    });
-    Ok(count)
-}
-
-/// Rows that are held out, chosen at random, and the others.
-fn drawn(rows: usize, count: usize, seed: u64) -> (Vec<usize>, Vec<usize>) {
-    let mut order: Vec<usize> = (0..rows).collect();
-    order.shuffle(&mut Key::new(seed).fork("held out").stream());
-    let mut training = order.split_off(count);
-    order.sort_unstable();
-    training.sort_unstable();
-    (order, training)
 }
 
 fn check_all(adapter: &Adapter, data: &Record) -> Result<()> {
@@ -259,20 +230,29 @@ fn check_all(adapter: &Adapter, data: &Record) -> Result<()> {
     Ok(())
 }
 
+/// How many of the data sets are held out.
+fn held_out(rows: usize, validation: &mut Option<usize>, notes: &mut Vec<String>) -> Result<usize> {
+    let count = *validation.get_or_insert(usual(rows));
+    if count >= rows {
+        let message = format!("{count} of {rows} simulations cannot be held out; leave at least one for training");
+        return Err(Error::argument("--validation", message));
+    }
+    notes.push(match count {
+        0 => format!("all {rows} simulations are trained on, none is held out"),
+        _ => format!("{count} of {rows} simulations are held out for validation and diagnostics"),
+    });
+    Ok(count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn held_out_simulations_are_not_trained_on() {
+    fn a_tenth_is_held_out_unless_a_number_is_given() {
         let mut validation = None;
         assert_eq!(held_out(200, &mut validation, &mut Vec::new()).unwrap(), 20);
         assert_eq!(validation, Some(20));
-        let (held_out_rows, training) = drawn(200, 20, 3);
-        assert_eq!(held_out_rows.len(), 20);
-        let mut all = [training, held_out_rows].concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..200).collect::<Vec<_>>());
         assert!(held_out(200, &mut Some(200), &mut Vec::new()).is_err());
         assert_eq!(held_out(50, &mut None, &mut Vec::new()).unwrap(), 0);
     }

@@ -125,6 +125,9 @@ pub struct RoleArguments {
     /// Keys that are known beside the data, separated by commas: arrays [datasets] or [datasets, d]
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub conditions: Vec<String>,
+    /// Data variables and conditions in which NaN means that a value was not measured, separated by commas
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub missing: Vec<String>,
     /// How the elements of a data set are related [default: image if there are four axes, set if
     /// the sizes differ or there are three, else vector]
     #[arg(long, value_enum)]
