@@ -260,3 +260,69 @@ fn mistakes_get_their_sentences() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A member's score given its group's mean, and four measurements of the score as a set.
+fn members() -> impl Simulator + Clone {
+    let group = |rng: &mut Stream, _: &View| {
+        let mean: f64 = StandardNormal.sample(rng);
+        Ok(Draw::new().with("mean", mean))
+    };
+    let member = |rng: &mut Stream, given: &View| {
+        let noise: f64 = StandardNormal.sample(rng);
+        let score = given.scalar("mean")? + 0.5 * noise;
+        let x: Vec<f64> = (0..4).map(|_| -> f64 { StandardNormal.sample(rng) }).map(|noise| score + noise).collect();
+        Ok(Draw::new().with("score", score).with("x", simulators::set(x)))
+    };
+    std::sync::Arc::new(ferroflow::make_simulator! { group, member })
+}
+
+/// Every child is crossed with every draw of its parents: the bits are those of single children with single draws.
+#[test]
+fn ancestral_draws_cross_children_with_draws_of_their_parents() {
+    let adapter = Adapter::new()
+        .rename("score", "inference_variables")
+        .rename("mean", "inference_conditions")
+        .rename("x", "summary_variables");
+    let summary = DeepSet { summary_dim: 3, ..DeepSet::default() };
+    let builder = BasicWorkflow::new(members()).adapter(adapter).summary_network(summary);
+    let mut workflow = builder.seed(4).build().unwrap();
+    workflow.fit_online(fit()).unwrap();
+    let (datasets, children, draws) = (2, 3, 5);
+    let flat = members().simulate(datasets * children, 8).unwrap();
+    let means: Vec<f64> = (0..datasets * draws).map(|i| 0.3 * i as f64 - 1.0).collect();
+    let parents = Record::new().with("mean", Array::f64([datasets, draws, 1], means.clone()).unwrap());
+    let x = Array::f64([datasets, children, 4, 1], values(&flat, "x")).unwrap();
+    let truth = Array::f64([datasets, 1], vec![0.0; datasets]).unwrap();
+    let nested = Record::new().with("x", x).with("mean", truth);
+    let result = workflow.ancestral_sample(&nested, &parents).unwrap();
+    let score = &result.column("score").unwrap().array;
+    assert_eq!(score.shape(), [datasets, children, draws, 1]);
+    for draw in 0..draws {
+        let of = |child: usize| means[child / children * draws + draw];
+        let mean: Vec<f64> = (0..datasets * children).map(of).collect();
+        let mut single = flat.clone();
+        single.insert("mean", Column::dense(Array::f64([datasets * children, 1], mean).unwrap()));
+        let expected = values(&workflow.sample_from(&single, 1, draw as u64, 4).unwrap(), "score");
+        let got: Vec<f64> = score.to_f64().into_iter().skip(draw).step_by(draws).collect();
+        assert_eq!(got, expected, "draw {draw}");
+    }
+    // Ragged children are listed data set after data set.
+    let offsets: Vec<usize> = (0..=datasets * children).map(|child| 4 * child).collect();
+    let elements = Array::f64([datasets * children * 4, 1], values(&flat, "x")).unwrap();
+    let mut ragged = Record::new();
+    ragged.insert("x", Column::ragged(elements.clone(), offsets.clone()).unwrap());
+    assert_eq!(workflow.ancestral_sample(&ragged, &parents).unwrap(), result);
+    let mut odd = Record::new();
+    odd.insert("x", Column::ragged(Array::f64([4, 1], vec![0.0; 4]).unwrap(), vec![0, 1, 2, 4]).unwrap());
+    let three = Record::new().with("mean", Array::f64([3, draws, 1], vec![0.0; 3 * draws]).unwrap());
+    let wide = Record::new().with("mean", Array::f64([2], vec![0.0; 2]).unwrap());
+    for (conditions, ancestral, expected) in [
+        (&nested, &three, "has 2 data sets, but there are draws of the parents of 3"),
+        (&odd, &parents, "has 3 children of 2 data sets"),
+        (&nested, &wide, "expected [datasets, draws, …]"),
+        (&Record::new(), &parents, "is missing; the conditions of the children"),
+    ] {
+        let message = workflow.ancestral_sample(conditions, ancestral).unwrap_err().to_string();
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+}
