@@ -253,6 +253,11 @@ const CASES: &[Case] = &[
     ("compare --simulators sims.npz,sims.npz --data-variables z --out c", FAILED, "sims"),
     ("compare --simulators sims.npz,absent.npz --data-variables x --out c", FAILED, "absent.npz"),
     ("compare --model run/model.safetensors --out c", USAGE, "--data"),
+    ("compare --model run/model.safetensors --resume --data good.npz --out c", USAGE, "cannot be used with"),
+    ("compare --resume --out nowhere", FAILED, "holds no run to resume"),
+    ("compare --resume --out run", FAILED, "holds a continuous model"),
+    ("compare --model run/model.safetensors --data good.npz --device abacus --out c", FAILED, "abacus"),
+    ("compare --simulators two-moons,slcp --device abacus --out c", FAILED, "abacus"),
     ("compare --model run/model.safetensors --data good.npz --out c", FAILED, "holds a continuous model"),
     // simulate: programs
     ("simulate two-moons --command cp --count 3 --out a.npz", USAGE, "cannot be used with"),

@@ -3,7 +3,7 @@
 #[path = "cli_support/mod.rs"]
 mod cli_support;
 
-use cli_support::{TINY, ferroflow, succeed, tiny_run};
+use cli_support::{TINY, command, ferroflow, succeed, tiny_run};
 use ferroflow::codecs::{Array, Dtype, npz};
 use indexmap::IndexMap;
 
@@ -262,6 +262,28 @@ fn models_are_compared() {
     }
     succeed(dir, &["compare", "--model", "c/model.safetensors", "--data", "data.npz", "--out", "again"]);
     assert_eq!(read(dir.join("again/probabilities.npz")), first);
+    let resume = ["compare", "--resume", "--out", "c"];
+    assert!(succeed(dir, &resume).stdout.contains("is complete"));
+    let other = ferroflow(dir, &[&resume[..], &["--seed", "9"]].concat());
+    assert!(other.status == Some(2) && other.stderr.contains("seed = 9 is new"), "{other:?}");
+    // Killed once the first epoch is complete, and resumed on another number of threads: the same bits.
+    let long = ["--epochs", "40", "--batches-per-epoch", "20", "--threads", "1"];
+    let whole = ["compare", "--simulators", models, "--data", "data.npz", "--out", "whole"];
+    succeed(dir, &[&whole[..], &long].concat());
+    let mut started = command(dir, &[&["compare", "--simulators", models, "--out", "killed"][..], &long].concat());
+    let mut child = started.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let history = dir.join("killed/history.csv");
+    while std::fs::read_to_string(&history).map_or(0, |text| text.lines().count()) < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!dir.join("killed/report.html").exists());
+    let resumed =
+        succeed(dir, &["compare", "--resume", "--out", "killed", "--data", "data.npz", "--threads", "2"]).stdout;
+    assert!(resumed.contains("going on after epoch"), "{resumed}");
+    assert_eq!(read(dir.join("killed/probabilities.npz")), read(dir.join("whole/probabilities.npz")));
     // The same from files, one for each model.
     for (file, name) in [("a.npz", "gaussian-linear"), ("b.npz", "gaussian-linear-uniform")] {
         succeed(dir, &["simulate", name, "--count", "400", "--seed", "5", "--out", file]);

@@ -191,16 +191,7 @@ fn resumed_config(arguments: &Train, folder: &RunFolder) -> Outcome<RunConfig> {
         asked = configured(arguments)?;
     }
     let asked = overridden(asked, arguments)?;
-    let (before, now) = (saved.essence().to_toml()?, asked.essence().to_toml()?);
-    if before != now {
-        let change =
-            now.lines().find(|line| !before.lines().any(|other| other == *line)).unwrap_or("an option removed");
-        return Err(usage(format!(
-            "the run in {} was started with other options ({change} is new); resume it with the same ones, or train anew \
-             without --resume",
-            folder.path().display()
-        )));
-    }
+    checks::unchanged(&saved.essence().to_toml()?, &asked.essence().to_toml()?, folder.path())?;
     Ok(asked)
 }
 
