@@ -236,7 +236,7 @@ const CASES: &[Case] = &[
         "cannot be used",
     ),
     ("train two-moons --learn everything --out t", USAGE, "possible values: posterior, likelihood, estimates, ratio"),
-    ("train linear-regression --learn likelihood --out t", FAILED, "learns the likelihood of vectors"),
+    ("train sir --learn likelihood --out t", FAILED, "a likelihood is learned of vectors and of sets"),
     ("train two-moons --learn estimates --inference coupling-flow --out t", FAILED, "leave it out"),
     ("train two-moons --summary-distribution normal --out t", FAILED, "there are no learned summaries"),
     ("train two-moons --summary-distribution cauchy --out t", USAGE, "possible values"),

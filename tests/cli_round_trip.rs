@@ -244,6 +244,64 @@ fn estimates_ratios_and_likelihoods() {
     }
 }
 
+/// Elements of sets are scored one by one; their sum is the density of the set.
+#[test]
+fn the_likelihood_of_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let short = ["--learn", "likelihood", "--epochs", "1", "--batches-per-epoch", "10", "--seed", "2"];
+    succeed(dir, &["simulate", "linear-regression", "--count", "60", "--seed", "7", "--out", "data.npz"]);
+    let log_prob = |model: &str, data: &str, out: &str| {
+        succeed(dir, &["log-prob", "--model", model, "--data", data, "--out", out]);
+        read(dir.join(out))["log_prob"].to_f64()
+    };
+    let trained = succeed(dir, &[&["train", "linear-regression", "--out", "l"][..], &short].concat()).stdout;
+    assert!(trained.contains("of each element of a set"), "{trained}");
+    let whole = log_prob("l/model.safetensors", "data.npz", "whole.npz");
+    assert_eq!(whole.len(), 60);
+    // Each set in two halves: the logarithms add up.
+    let data = read(dir.join("data.npz"));
+    let sizes: Vec<String> = data.keys().filter(|key| key.ends_with(".offsets")).cloned().collect();
+    let mut halves = vec![0.0; 60];
+    for part in 0..2 {
+        let mut own = IndexMap::new();
+        for (key, array) in &data {
+            let &[datasets, elements, ref rest @ ..] = array.shape() else {
+                own.insert(key.clone(), array.clone());
+                continue;
+            };
+            if rest.is_empty() {
+                own.insert(key.clone(), array.clone());
+                continue;
+            }
+            let (width, half) = (rest.iter().product::<usize>(), elements / 2);
+            let chosen = if part == 0 { 0..half * width } else { half * width..elements * width };
+            let count = if part == 0 { half } else { elements - half };
+            let values: Vec<f64> =
+                array.to_f64().chunks(elements * width).flat_map(|row| row[chosen.clone()].to_vec()).collect();
+            own.insert(key.clone(), Array::f64([&[datasets, count], rest].concat(), values).unwrap());
+        }
+        npz::write(&dir.join("half.npz"), own.iter().map(|(key, array)| (key.as_str(), array))).unwrap();
+        for (sum, value) in halves.iter_mut().zip(log_prob("l/model.safetensors", "half.npz", "half_out.npz")) {
+            *sum += value;
+        }
+    }
+    assert!(sizes.is_empty(), "{sizes:?}");
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-3 * (1.0 + a.abs());
+    assert!(whole.iter().zip(&halves).all(close), "{whole:?} {halves:?}");
+    // From a file, with validation; the run's configuration trained again gives the same model.
+    let file = ["train", "--data", "data.npz", "--parameters", "beta,sigma", "--data-variables", "x,y", "--out", "f"];
+    succeed(dir, &[&file[..], &short].concat());
+    succeed(dir, &["train", "--config", "f/config.toml", "--out", "again"]);
+    let model = |name: &str| std::fs::read(dir.join(name).join("model.safetensors")).unwrap();
+    assert!(model("f") == model("again"), "another model");
+    assert!(log_prob("f/model.safetensors", "data.npz", "file.npz").iter().all(|l| l.is_finite()));
+    succeed(dir, &["sample", "--model", "f/model.safetensors", "--data", "data.npz", "--draws", "3", "--out", "s.npz"]);
+    assert_eq!(read(dir.join("s.npz"))["y"].shape()[..2], [60, 3]);
+    let diagnose = ["diagnose", "--model", "l/model.safetensors", "--count", "20", "--draws", "20", "--out", "d"];
+    assert!(succeed(dir, &diagnose).stdout.contains("20"));
+}
+
 #[test]
 fn models_are_compared() {
     let folder = tempfile::tempdir().unwrap();

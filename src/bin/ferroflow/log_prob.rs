@@ -4,7 +4,7 @@ use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleAppro
 use ferroflow::codecs::{Array, npz};
 use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
-use ferroflow::workflow::{PointWorkflow, RatioWorkflow};
+use ferroflow::workflow::{LikelihoodWorkflow, PointWorkflow, RatioWorkflow};
 
 use crate::arguments::LogProb;
 use crate::checks;
@@ -30,7 +30,12 @@ pub fn run(arguments: LogProb) -> Outcome {
         _ => {
             let workflow = load(&model, threads)?;
             checks::input(&data)?;
-            ("log_prob", workflow.log_prob(&workflow.read(&data, true)?)?)
+            let given = workflow.read(&data, true)?;
+            let values = match workflow.sets() {
+                [] => workflow.log_prob(&given)?,
+                _ => LikelihoodWorkflow::load(&model, None, device)?.log_prob(&given)?,
+            };
+            ("log_prob", values)
         }
     };
     let (count, mean) = (values.len(), values.iter().sum::<f64>() / values.len().max(1) as f64);

@@ -109,6 +109,9 @@ fn ticks(limits: Limits, shares: bool) -> Ticks {
     if !shares {
         let whole = ticks.values.into_iter().zip(ticks.labels).filter(|(value, _)| value.fract() == 0.0);
         (ticks.values, ticks.labels) = whole.unzip();
+        if ticks.note.is_none() {
+            ticks.labels = ticks.values.iter().map(|value| format!("{value:.0}")).collect();
+        }
     }
     ticks
 }

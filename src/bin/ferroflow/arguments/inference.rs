@@ -48,7 +48,8 @@ pub struct Sample {
 Example:
   ferroflow log-prob --model model.safetensors --data data.npz --out log_prob.npz
 
-The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms.")]
+The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms; of a
+likelihood that was trained on sets, the sum over the elements of each set.")]
 pub struct LogProb {
     /// A model.safetensors that `ferroflow train` wrote
     #[arg(long, value_name = "FILE")]
