@@ -303,6 +303,38 @@ fn the_likelihood_of_sets() {
 }
 
 #[test]
+fn ensembles_are_trained_and_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("run.toml"), TINY).unwrap();
+    succeed(dir, &["simulate", "linear-regression", "--count", "5", "--seed", "7", "--out", "data.npz"]);
+    let trained = succeed(dir, &["train", "--config", "run.toml", "--members", "3", "--out", "e"]).stdout;
+    assert!(trained.contains("Disagreement of 3 members about sigma"), "{trained}");
+    for name in ["0/model.safetensors", "2/model.safetensors", "2/history.csv", "report.html", "config.toml"] {
+        assert!(dir.join("e").join(name).exists(), "{name}");
+    }
+    // The first member is the run without the others.
+    succeed(dir, &["train", "--config", "run.toml", "--out", "alone"]);
+    let models = ["e/0/model.safetensors", "e/1/model.safetensors", "e/2/model.safetensors"];
+    let log_prob = |models: &[&str]| {
+        succeed(dir, &[&["log-prob", "--model"], models, &["--data", "data.npz", "--out", "l.npz"]].concat());
+        read(dir.join("l.npz"))["log_prob"].to_f64()
+    };
+    assert_eq!(log_prob(&models[..1]), log_prob(&["alone/model.safetensors"]));
+    let each: Vec<Vec<f64>> = models.iter().map(|model| log_prob(&[model])).collect();
+    for (row, together) in log_prob(&models).into_iter().enumerate() {
+        let mean = each.iter().map(|one| one[row].exp()).sum::<f64>() / 3.0;
+        assert!((together - mean.ln()).abs() < 1e-9, "{together} for {}", mean.ln());
+    }
+    let sample = [&["sample", "--model"], &models[..], &["--data", "data.npz", "--draws", "40", "--out", "d.npz"]];
+    let text = succeed(dir, &sample.concat()).stdout;
+    assert!(text.contains("disagreement of 3 models about sigma"), "{text}");
+    assert_eq!(read(dir.join("d.npz"))["beta"].shape(), [5, 40, 2]);
+    let resumed = ferroflow(dir, &["train", "--resume", "--out", "e"]);
+    assert!(resumed.status == Some(2) && resumed.stderr.contains("is not resumed"), "{resumed:?}");
+}
+
+#[test]
 fn models_are_compared() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();

@@ -151,6 +151,63 @@ fn comparisons_and_ensembles_repeat_and_are_saved() {
     assert_eq!(before.1, loaded.disagreement(&observed, 50).unwrap());
 }
 
+/// Members that are trained side by side see the same simulations, each made once, and end with the bits that they would have alone.
+#[test]
+fn ensembles_are_trained_side_by_side() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let made = std::sync::Arc::new(AtomicUsize::new(0));
+    let counter = made.clone();
+    let counted = move || {
+        let counter = counter.clone();
+        let prior = move |rng: &mut Stream, _: &View| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let place: f64 = StandardNormal.sample(rng);
+            Ok(Draw::new().with("place", place))
+        };
+        let data = |rng: &mut Stream, given: &View| {
+            let noise: f64 = StandardNormal.sample(rng);
+            Ok(Draw::new().with("x", given.scalar("place")? + noise))
+        };
+        std::sync::Arc::new(ferroflow::make_simulator! { prior, data })
+    };
+    let observed = counted().simulate(4, 9).unwrap();
+    let flow = CouplingFlow { depth: 1, subnet: small(), ..CouplingFlow::default() };
+    let member = |threads: usize, device: Device| {
+        let builder = BasicWorkflow::new(counted()).adapter(adapter()).inference_network(flow.clone()).seed(4);
+        builder.threads(threads).device(device)
+    };
+    let fit = Fit { epochs: 2, batches_per_epoch: 30, ..Fit::default() };
+    let simulated = |work: &mut dyn FnMut()| {
+        let before = made.load(Ordering::Relaxed);
+        work();
+        made.load(Ordering::Relaxed) - before
+    };
+    let mut alone = member(1, Device::cpu()).build().unwrap();
+    let once = simulated(&mut || drop(alone.fit_online(fit.clone()).unwrap()));
+    let densities = |reuse: f64| {
+        on_threads(|threads, device| {
+            let mut ensemble = EnsembleWorkflow::of_size(member(threads, device), 3).unwrap();
+            let mut histories = Vec::new();
+            let count = simulated(&mut || {
+                histories = ensemble.fit_online_with(fit.clone(), reuse, Validation::None, &mut []).unwrap();
+            });
+            assert!(histories.iter().all(|history| history.losses().len() == 60));
+            let most = if reuse == 1.0 { once + once / 2 } else { 4 * once };
+            assert!(count <= most, "{count} simulations with {threads} threads, {once} for one member");
+            ensemble.members().map(|(_, member)| member.log_prob(&observed).unwrap()).collect::<Vec<_>>()
+        })
+    };
+    let together = densities(1.0);
+    assert_eq!(together[0], alone.log_prob(&observed).unwrap());
+    assert!(together[0] != together[1] && together[1] != together[2]);
+    let apart = densities(0.0);
+    // With three times the simulations in a step, the first member's are others from the second step on.
+    assert!(apart.iter().all(|density| !together.contains(density)), "{apart:?}");
+    let mut ensemble = EnsembleWorkflow::of_size(member(1, Device::cpu()), 2).unwrap();
+    let refused = ensemble.fit_online_with(fit.clone(), 1.5, Validation::None, &mut []).unwrap_err().to_string();
+    assert!(refused.contains("1.5 was given; give a number from 0 to 1"), "{refused}");
+}
+
 /// The density of a set is the sum over its elements, and the learned one follows the exact one.
 #[test]
 fn likelihoods_of_sets_add_up() {

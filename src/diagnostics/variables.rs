@@ -55,9 +55,9 @@ impl Draws {
             let key = key.as_ref();
             let array = dense(key, record.column(key)?)?;
             let (shape, values) = (array.shape(), array.to_f64());
-            let (datasets, draws, axes) = match shape {
-                &[datasets, _] => (datasets, 1, &shape[1..]),
-                &[datasets, draws, ref axes @ ..] => (datasets, draws, axes),
+            let (datasets, draws, axes) = match *shape {
+                [datasets, _] => (datasets, 1, &shape[1..]),
+                [datasets, draws, ref axes @ ..] => (datasets, draws, axes),
                 _ => {
                     return Err(Error::shape(
                         key,

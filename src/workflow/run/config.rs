@@ -52,6 +52,9 @@ pub struct RunConfig {
     /// Number of threads; results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Train an ensemble of so many members, whose seeds follow `seed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<usize>,
     /// Variables that are standardised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardize: Option<Vec<Variable>>,

@@ -2,6 +2,7 @@
 
 mod config;
 mod learn;
+mod members;
 mod source;
 
 use std::sync::Arc;
