@@ -281,7 +281,7 @@ fn the_likelihood_of_sets() {
                 array.to_f64().chunks(elements * width).flat_map(|row| row[chosen.clone()].to_vec()).collect();
             own.insert(key.clone(), Array::f64([&[datasets, count], rest].concat(), values).unwrap());
         }
-        npz::write(&dir.join("half.npz"), own.iter().map(|(key, array)| (key.as_str(), array))).unwrap();
+        npz::write(dir.join("half.npz"), own.iter().map(|(key, array)| (key.as_str(), array))).unwrap();
         for (sum, value) in halves.iter_mut().zip(log_prob("l/model.safetensors", "half.npz", "half_out.npz")) {
             *sum += value;
         }
