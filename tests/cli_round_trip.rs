@@ -3,7 +3,7 @@
 #[path = "cli_support/mod.rs"]
 mod cli_support;
 
-use cli_support::{TINY, ferroflow, succeed, tiny_run};
+use cli_support::{TINY, command, ferroflow, succeed, tiny_run};
 use ferroflow::codecs::{Array, Dtype, npz};
 use indexmap::IndexMap;
 
@@ -244,6 +244,96 @@ fn estimates_ratios_and_likelihoods() {
     }
 }
 
+/// Elements of sets are scored one by one; their sum is the density of the set.
+#[test]
+fn the_likelihood_of_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let short = ["--learn", "likelihood", "--epochs", "1", "--batches-per-epoch", "10", "--seed", "2"];
+    succeed(dir, &["simulate", "linear-regression", "--count", "60", "--seed", "7", "--out", "data.npz"]);
+    let log_prob = |model: &str, data: &str, out: &str| {
+        succeed(dir, &["log-prob", "--model", model, "--data", data, "--out", out]);
+        read(dir.join(out))["log_prob"].to_f64()
+    };
+    let trained = succeed(dir, &[&["train", "linear-regression", "--out", "l"][..], &short].concat()).stdout;
+    assert!(trained.contains("of each element of a set"), "{trained}");
+    let whole = log_prob("l/model.safetensors", "data.npz", "whole.npz");
+    assert_eq!(whole.len(), 60);
+    // Each set in two halves: the logarithms add up.
+    let data = read(dir.join("data.npz"));
+    let sizes: Vec<String> = data.keys().filter(|key| key.ends_with(".offsets")).cloned().collect();
+    let mut halves = vec![0.0; 60];
+    for part in 0..2 {
+        let mut own = IndexMap::new();
+        for (key, array) in &data {
+            let &[datasets, elements, ref rest @ ..] = array.shape() else {
+                own.insert(key.clone(), array.clone());
+                continue;
+            };
+            if rest.is_empty() {
+                own.insert(key.clone(), array.clone());
+                continue;
+            }
+            let (width, half) = (rest.iter().product::<usize>(), elements / 2);
+            let chosen = if part == 0 { 0..half * width } else { half * width..elements * width };
+            let count = if part == 0 { half } else { elements - half };
+            let values: Vec<f64> =
+                array.to_f64().chunks(elements * width).flat_map(|row| row[chosen.clone()].to_vec()).collect();
+            own.insert(key.clone(), Array::f64([&[datasets, count], rest].concat(), values).unwrap());
+        }
+        npz::write(dir.join("half.npz"), own.iter().map(|(key, array)| (key.as_str(), array))).unwrap();
+        for (sum, value) in halves.iter_mut().zip(log_prob("l/model.safetensors", "half.npz", "half_out.npz")) {
+            *sum += value;
+        }
+    }
+    assert!(sizes.is_empty(), "{sizes:?}");
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-3 * (1.0 + a.abs());
+    assert!(whole.iter().zip(&halves).all(close), "{whole:?} {halves:?}");
+    // From a file, with validation; the run's configuration trained again gives the same model.
+    let file = ["train", "--data", "data.npz", "--parameters", "beta,sigma", "--data-variables", "x,y", "--out", "f"];
+    succeed(dir, &[&file[..], &short].concat());
+    succeed(dir, &["train", "--config", "f/config.toml", "--out", "again"]);
+    let model = |name: &str| std::fs::read(dir.join(name).join("model.safetensors")).unwrap();
+    assert!(model("f") == model("again"), "another model");
+    assert!(log_prob("f/model.safetensors", "data.npz", "file.npz").iter().all(|l| l.is_finite()));
+    succeed(dir, &["sample", "--model", "f/model.safetensors", "--data", "data.npz", "--draws", "3", "--out", "s.npz"]);
+    assert_eq!(read(dir.join("s.npz"))["y"].shape()[..2], [60, 3]);
+    let diagnose = ["diagnose", "--model", "l/model.safetensors", "--count", "20", "--draws", "20", "--out", "d"];
+    assert!(succeed(dir, &diagnose).stdout.contains("20"));
+}
+
+#[test]
+fn ensembles_are_trained_and_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("run.toml"), TINY).unwrap();
+    succeed(dir, &["simulate", "linear-regression", "--count", "5", "--seed", "7", "--out", "data.npz"]);
+    let trained = succeed(dir, &["train", "--config", "run.toml", "--members", "3", "--out", "e"]).stdout;
+    assert!(trained.contains("Disagreement of 3 members about sigma"), "{trained}");
+    for name in ["0/model.safetensors", "2/model.safetensors", "2/history.csv", "report.html", "config.toml"] {
+        assert!(dir.join("e").join(name).exists(), "{name}");
+    }
+    // The first member is the run without the others.
+    succeed(dir, &["train", "--config", "run.toml", "--out", "alone"]);
+    let models = ["e/0/model.safetensors", "e/1/model.safetensors", "e/2/model.safetensors"];
+    let log_prob = |models: &[&str]| {
+        succeed(dir, &[&["log-prob", "--model"], models, &["--data", "data.npz", "--out", "l.npz"]].concat());
+        read(dir.join("l.npz"))["log_prob"].to_f64()
+    };
+    assert_eq!(log_prob(&models[..1]), log_prob(&["alone/model.safetensors"]));
+    let each: Vec<Vec<f64>> = models.iter().map(|model| log_prob(&[model])).collect();
+    for (row, together) in log_prob(&models).into_iter().enumerate() {
+        let mean = each.iter().map(|one| one[row].exp()).sum::<f64>() / 3.0;
+        assert!((together - mean.ln()).abs() < 1e-9, "{together} for {}", mean.ln());
+    }
+    let sample = [&["sample", "--model"], &models[..], &["--data", "data.npz", "--draws", "40", "--out", "d.npz"]];
+    let text = succeed(dir, &sample.concat()).stdout;
+    assert!(text.contains("disagreement of 3 models about sigma"), "{text}");
+    assert_eq!(read(dir.join("d.npz"))["beta"].shape(), [5, 40, 2]);
+    let resumed = ferroflow(dir, &["train", "--resume", "--out", "e"]);
+    assert!(resumed.status == Some(2) && resumed.stderr.contains("is not resumed"), "{resumed:?}");
+}
+
 #[test]
 fn models_are_compared() {
     let folder = tempfile::tempdir().unwrap();
@@ -262,6 +352,28 @@ fn models_are_compared() {
     }
     succeed(dir, &["compare", "--model", "c/model.safetensors", "--data", "data.npz", "--out", "again"]);
     assert_eq!(read(dir.join("again/probabilities.npz")), first);
+    let resume = ["compare", "--resume", "--out", "c"];
+    assert!(succeed(dir, &resume).stdout.contains("is complete"));
+    let other = ferroflow(dir, &[&resume[..], &["--seed", "9"]].concat());
+    assert!(other.status == Some(2) && other.stderr.contains("seed = 9 is new"), "{other:?}");
+    // Killed once the first epoch is complete, and resumed on another number of threads: the same bits.
+    let long = ["--epochs", "40", "--batches-per-epoch", "20", "--threads", "1"];
+    let whole = ["compare", "--simulators", models, "--data", "data.npz", "--out", "whole"];
+    succeed(dir, &[&whole[..], &long].concat());
+    let mut started = command(dir, &[&["compare", "--simulators", models, "--out", "killed"][..], &long].concat());
+    let mut child = started.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let history = dir.join("killed/history.csv");
+    while std::fs::read_to_string(&history).map_or(0, |text| text.lines().count()) < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!dir.join("killed/report.html").exists());
+    let resumed =
+        succeed(dir, &["compare", "--resume", "--out", "killed", "--data", "data.npz", "--threads", "2"]).stdout;
+    assert!(resumed.contains("going on after epoch"), "{resumed}");
+    assert_eq!(read(dir.join("killed/probabilities.npz")), read(dir.join("whole/probabilities.npz")));
     // The same from files, one for each model.
     for (file, name) in [("a.npz", "gaussian-linear"), ("b.npz", "gaussian-linear-uniform")] {
         succeed(dir, &["simulate", name, "--count", "400", "--seed", "5", "--out", file]);

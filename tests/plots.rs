@@ -135,8 +135,19 @@ fn coverage_histogram_and_contraction_show_every_variable() {
 #[test]
 fn pictures_of_models_and_tests_show_what_they_are_given() {
     let figure = mc_confusion_matrix(&confusion(3, false)).unwrap();
-    assert_eq!(texts(&figure.svg).iter().filter(|text| **text == "80").count(), 3);
+    assert_eq!(texts(&figure.svg).iter().filter(|text| **text == "80").count(), 3 + 1, "cells and the colour bar");
     assert_eq!(texts(&figure.svg).iter().filter(|text| **text == "M_1").count(), 2);
+    let blue = |svg: &str| svg.matches("fill=\"#132A70\"").count();
+    let none = mc_confusion_matrix(&ConfusionSeries { rows: vec![vec![0.0; 2]; 2], ..confusion(2, false) }).unwrap();
+    assert_eq!((blue(&figure.svg), blue(&none.svg)), (3, 0), "cells of the largest value have the full colour");
+    assert_eq!(
+        texts(&none.svg).iter().filter(|text| **text == "1").count(),
+        1,
+        "the bar ends at 1: {:?}",
+        texts(&none.svg)
+    );
+    assert!(["0", "20", "60"].iter().all(|number| texts(&figure.svg).contains(number)), "{:?}", texts(&figure.svg));
+    assert_eq!(figure.svg.matches("fill=\"#FFFFFF\"").count(), 1 + 3, "paper, and white numbers on dark cells");
     let figure = mc_calibration(&model_calibrations(7), &GridOptions::default()).unwrap();
     assert_eq!(count(&figure.svg, "<polyline", MAIN), 7, "spare panels of the grid stay empty");
     assert!(texts(&figure.svg).contains(&"ECE = 0.030"));
@@ -150,12 +161,37 @@ fn pictures_of_models_and_tests_show_what_they_are_given() {
     assert!(!texts(&without.svg).contains(&"Observed"));
     let figure = pareto_k(&[0.1, 0.5, 0.9, f64::INFINITY], 0.7).unwrap();
     assert!(figure.description.contains("2 of 4 lie above") && figure.description.contains("1 values beyond the axis"));
-    let figure = recovery_from_estimates(&estimates(2, 50), &ESTIMATES, &GridOptions::default()).unwrap();
-    assert_eq!(discs(&figure.svg), 2 * 3 * 50 + 3);
     let figure = pairs_quantity(&pairs_of_quantities(3, 100)).unwrap();
     assert_eq!(discs(&figure.svg), 9 * 100);
     let figure = posterior_predictive(&predictive(4), &GridOptions::default()).unwrap();
     assert!(texts(&figure.svg).contains(&"p = 0.036"));
+}
+
+#[test]
+fn each_score_has_its_marker() {
+    let series = estimates(2, 50);
+    let options = |mapping: &[(&str, Marker)]| EstimateOptions {
+        marker_mapping: mapping.iter().map(|(score, marker)| (score.to_string(), *marker)).collect(),
+        ..EstimateOptions::default()
+    };
+    let figure = recovery_from_estimates(&series, &EstimateOptions::default()).unwrap();
+    assert_eq!(discs(&figure.svg), 2 * 50 + 1, "the means and their entry in the legend");
+    assert!(texts(&figure.svg).contains(&"mean") && texts(&figure.svg).contains(&"quantiles"));
+    let mapping = [("quantiles", Marker::Square), ("mean", Marker::Triangle)];
+    let figure = recovery_from_estimates(&series, &options(&mapping)).unwrap();
+    assert_eq!((discs(&figure.svg), figure.svg.matches("<polygon").count()), (0, 2 * 3 * 50 + 2));
+    // One score alone: only it is drawn, joined and correlated.
+    let alone = recovery_from_estimates(&series, &options(&mapping[1..])).unwrap();
+    assert!(!texts(&alone.svg).contains(&"quantiles"));
+    let r = |figure: &Figure| texts(&figure.svg).into_iter().find(|text| text.starts_with("r = ")).unwrap().to_string();
+    assert_eq!(
+        r(&alone)[4..],
+        format!("{:.3}", ferroflow::diagnostics::pearson(&series[0].scores[0].estimates[0], &series[0].truth))
+    );
+    let unaggregated =
+        EstimateOptions { corr_point_agg: ferroflow::diagnostics::Aggregation::None, ..EstimateOptions::default() };
+    let without = recovery_from_estimates(&series, &unaggregated).unwrap();
+    assert!(!texts(&without.svg).iter().any(|text| text.starts_with("r = ")));
 }
 
 #[test]
@@ -189,11 +225,18 @@ fn refusals_are_sentences() {
         (pairs(&Pairs { posterior: vec![vec![1.0]], ..draws(2, 10) }), "1 columns of posterior came for 2 variables"),
         (pairs(&draws(17, 10)), "at most 16"),
         (calibration_ecdf_from_quantiles(&[], &band(20), &QuantileOptions::default()), "no variables came"),
+        (recovery_from_estimates(&[], &EstimateOptions::default()), "no variables came"),
         (
-            recovery_from_estimates(&estimates(1, 5), &ESTIMATES[..2], &GridOptions::default()),
-            "3 estimates for 2 labels",
+            recovery_from_estimates(
+                &estimates(1, 5),
+                &EstimateOptions { marker_mapping: vec![("mode".into(), Marker::Disc)], ..EstimateOptions::default() },
+            ),
+            "no estimates of the score 'mode'; its scores are: mean, quantiles",
         ),
-        (recovery_from_estimates(&estimates(1, 5), &[""; 0], &GridOptions::default()), "from 1 to 7 have a colour"),
+        (
+            recovery_from_estimates(&[EstimateSeries::default()], &EstimateOptions::default()),
+            "give the estimates of one at least",
+        ),
         (plot_quantity(&[], "NRMSE", &GridOptions::default()), "no variables came"),
         (pairs_quantity(&PairsQuantity { values: vec![], ..pairs_of_quantities(2, 5) }), "0 of the quantity came"),
         (

@@ -151,6 +151,63 @@ fn comparisons_and_ensembles_repeat_and_are_saved() {
     assert_eq!(before.1, loaded.disagreement(&observed, 50).unwrap());
 }
 
+/// Members that are trained side by side see the same simulations, each made once, and end with the bits that they would have alone.
+#[test]
+fn ensembles_are_trained_side_by_side() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let made = std::sync::Arc::new(AtomicUsize::new(0));
+    let counter = made.clone();
+    let counted = move || {
+        let counter = counter.clone();
+        let prior = move |rng: &mut Stream, _: &View| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let place: f64 = StandardNormal.sample(rng);
+            Ok(Draw::new().with("place", place))
+        };
+        let data = |rng: &mut Stream, given: &View| {
+            let noise: f64 = StandardNormal.sample(rng);
+            Ok(Draw::new().with("x", given.scalar("place")? + noise))
+        };
+        std::sync::Arc::new(ferroflow::make_simulator! { prior, data })
+    };
+    let observed = counted().simulate(4, 9).unwrap();
+    let flow = CouplingFlow { depth: 1, subnet: small(), ..CouplingFlow::default() };
+    let member = |threads: usize, device: Device| {
+        let builder = BasicWorkflow::new(counted()).adapter(adapter()).inference_network(flow.clone()).seed(4);
+        builder.threads(threads).device(device)
+    };
+    let fit = Fit { epochs: 2, batches_per_epoch: 30, ..Fit::default() };
+    let simulated = |work: &mut dyn FnMut()| {
+        let before = made.load(Ordering::Relaxed);
+        work();
+        made.load(Ordering::Relaxed) - before
+    };
+    let mut alone = member(1, Device::cpu()).build().unwrap();
+    let once = simulated(&mut || drop(alone.fit_online(fit.clone()).unwrap()));
+    let densities = |reuse: f64| {
+        on_threads(|threads, device| {
+            let mut ensemble = EnsembleWorkflow::of_size(member(threads, device), 3).unwrap();
+            let mut histories = Vec::new();
+            let count = simulated(&mut || {
+                histories = ensemble.fit_online_with(fit.clone(), reuse, Validation::None, &mut []).unwrap();
+            });
+            assert!(histories.iter().all(|history| history.losses().len() == 60));
+            let most = if reuse == 1.0 { once + once / 2 } else { 4 * once };
+            assert!(count <= most, "{count} simulations with {threads} threads, {once} for one member");
+            ensemble.members().map(|(_, member)| member.log_prob(&observed).unwrap()).collect::<Vec<_>>()
+        })
+    };
+    let together = densities(1.0);
+    assert_eq!(together[0], alone.log_prob(&observed).unwrap());
+    assert!(together[0] != together[1] && together[1] != together[2]);
+    let apart = densities(0.0);
+    // With three times the simulations in a step, the first member's are others from the second step on.
+    assert!(apart.iter().all(|density| !together.contains(density)), "{apart:?}");
+    let mut ensemble = EnsembleWorkflow::of_size(member(1, Device::cpu()), 2).unwrap();
+    let refused = ensemble.fit_online_with(fit.clone(), 1.5, Validation::None, &mut []).unwrap_err().to_string();
+    assert!(refused.contains("1.5 was given; give a number from 0 to 1"), "{refused}");
+}
+
 /// The density of a set is the sum over its elements, and the learned one follows the exact one.
 #[test]
 fn likelihoods_of_sets_add_up() {
@@ -259,4 +316,70 @@ fn mistakes_get_their_sentences() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A member's score given its group's mean, and four measurements of the score as a set.
+fn members() -> impl Simulator + Clone {
+    let group = |rng: &mut Stream, _: &View| {
+        let mean: f64 = StandardNormal.sample(rng);
+        Ok(Draw::new().with("mean", mean))
+    };
+    let member = |rng: &mut Stream, given: &View| {
+        let noise: f64 = StandardNormal.sample(rng);
+        let score = given.scalar("mean")? + 0.5 * noise;
+        let x: Vec<f64> = (0..4).map(|_| -> f64 { StandardNormal.sample(rng) }).map(|noise| score + noise).collect();
+        Ok(Draw::new().with("score", score).with("x", simulators::set(x)))
+    };
+    std::sync::Arc::new(ferroflow::make_simulator! { group, member })
+}
+
+/// Every child is crossed with every draw of its parents: the bits are those of single children with single draws.
+#[test]
+fn ancestral_draws_cross_children_with_draws_of_their_parents() {
+    let adapter = Adapter::new()
+        .rename("score", "inference_variables")
+        .rename("mean", "inference_conditions")
+        .rename("x", "summary_variables");
+    let summary = DeepSet { summary_dim: 3, ..DeepSet::default() };
+    let builder = BasicWorkflow::new(members()).adapter(adapter).summary_network(summary);
+    let mut workflow = builder.seed(4).build().unwrap();
+    workflow.fit_online(fit()).unwrap();
+    let (datasets, children, draws) = (2, 3, 5);
+    let flat = members().simulate(datasets * children, 8).unwrap();
+    let means: Vec<f64> = (0..datasets * draws).map(|i| 0.3 * i as f64 - 1.0).collect();
+    let parents = Record::new().with("mean", Array::f64([datasets, draws, 1], means.clone()).unwrap());
+    let x = Array::f64([datasets, children, 4, 1], values(&flat, "x")).unwrap();
+    let truth = Array::f64([datasets, 1], vec![0.0; datasets]).unwrap();
+    let nested = Record::new().with("x", x).with("mean", truth);
+    let result = workflow.ancestral_sample(&nested, &parents).unwrap();
+    let score = &result.column("score").unwrap().array;
+    assert_eq!(score.shape(), [datasets, children, draws, 1]);
+    for draw in 0..draws {
+        let of = |child: usize| means[child / children * draws + draw];
+        let mean: Vec<f64> = (0..datasets * children).map(of).collect();
+        let mut single = flat.clone();
+        single.insert("mean", Column::dense(Array::f64([datasets * children, 1], mean).unwrap()));
+        let expected = values(&workflow.sample_from(&single, 1, draw as u64, 4).unwrap(), "score");
+        let got: Vec<f64> = score.to_f64().into_iter().skip(draw).step_by(draws).collect();
+        assert_eq!(got, expected, "draw {draw}");
+    }
+    // Ragged children are listed data set after data set.
+    let offsets: Vec<usize> = (0..=datasets * children).map(|child| 4 * child).collect();
+    let elements = Array::f64([datasets * children * 4, 1], values(&flat, "x")).unwrap();
+    let mut ragged = Record::new();
+    ragged.insert("x", Column::ragged(elements.clone(), offsets.clone()).unwrap());
+    assert_eq!(workflow.ancestral_sample(&ragged, &parents).unwrap(), result);
+    let mut odd = Record::new();
+    odd.insert("x", Column::ragged(Array::f64([4, 1], vec![0.0; 4]).unwrap(), vec![0, 1, 2, 4]).unwrap());
+    let three = Record::new().with("mean", Array::f64([3, draws, 1], vec![0.0; 3 * draws]).unwrap());
+    let wide = Record::new().with("mean", Array::f64([2], vec![0.0; 2]).unwrap());
+    for (conditions, ancestral, expected) in [
+        (&nested, &three, "has 2 data sets, but there are draws of the parents of 3"),
+        (&odd, &parents, "has 3 children of 2 data sets"),
+        (&nested, &wide, "expected [datasets, draws, …]"),
+        (&Record::new(), &parents, "is missing; the conditions of the children"),
+    ] {
+        let message = workflow.ancestral_sample(conditions, ancestral).unwrap_err().to_string();
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
 }

@@ -99,6 +99,43 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// The first data set of each run of `run` neighbours; `None` where the summary variables differ within a run.
+    pub(super) fn first_of_runs(&self, run: usize) -> Option<Batch> {
+        if run == 0 || !self.datasets.is_multiple_of(run) {
+            return None;
+        }
+        let of_sets = |sets: &Sets| {
+            let width = sets.elements.columns;
+            let rows = |i: usize| {
+                &sets.elements.values[sets.offsets[i] as usize * width..sets.offsets[i + 1] as usize * width]
+            };
+            let mut values = Vec::new();
+            let mut offsets = vec![0];
+            for first in (0..self.datasets).step_by(run) {
+                if (first + 1..first + run).any(|other| rows(other) != rows(first)) {
+                    return None;
+                }
+                values.extend_from_slice(rows(first));
+                offsets.push((values.len() / width) as u32);
+            }
+            let elements = Matrix { columns: width, values };
+            Some(Sets { name: sets.name.clone(), elements, offsets, grid: sets.grid })
+        };
+        let conditions = |matrix: &Matrix| Matrix {
+            columns: matrix.columns,
+            values: matrix.values.chunks(matrix.columns.max(1)).step_by(run).flatten().copied().collect(),
+        };
+        Some(Batch {
+            datasets: self.datasets / run,
+            inference_variables: None,
+            inference_conditions: self.inference_conditions.as_ref().map(conditions),
+            summary_variables: self.summary_variables.iter().map(of_sets).collect::<Option<_>>()?,
+            sample_weight: None,
+        })
+    }
+}
+
 fn column<'a>(record: &'a Record, key: &str) -> Result<Option<&'a Column>> {
     match record.iter().find(|(k, _)| *k == key) {
         None => Ok(None),

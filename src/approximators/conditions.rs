@@ -70,21 +70,43 @@ impl Reading<'_> {
 
     /// Conditions, then summaries, `[datasets, C + K]`.
     pub fn conditions(&self, batch: &Batch) -> Result<Vec<f32>> {
+        let direct = self.direct(batch)?;
+        match self.summary {
+            None => Ok(direct),
+            Some(_) => Ok(self.joined(&direct, &self.summaries(batch)?, batch.datasets, 1)),
+        }
+    }
+
+    /// As [`conditions`](Self::conditions), where `run` neighbours at a time have the same summary variables: they are summarised
+    /// once. Where they differ nevertheless, each is summarised.
+    pub fn conditions_of_runs(&self, batch: &Batch, run: usize) -> Result<Vec<f32>> {
+        match batch.first_of_runs(run) {
+            Some(firsts) if self.summary.is_some() => {
+                Ok(self.joined(&self.direct(batch)?, &self.summaries(&firsts)?, batch.datasets, run))
+            }
+            _ => self.conditions(batch),
+        }
+    }
+
+    /// What is given directly, `[datasets, C]`.
+    fn direct(&self, batch: &Batch) -> Result<Vec<f32>> {
         self.dimensions.expect_conditions(batch)?;
         let mut direct = Vec::new();
         if let Some(conditions) = &batch.inference_conditions {
             self.standardizer.forward(Variable::InferenceConditions, "", conditions, &mut direct)?;
         }
-        if self.summary.is_none() {
-            return Ok(direct);
-        }
-        let summaries = self.summaries(batch)?;
+        Ok(direct)
+    }
+
+    /// Conditions `[datasets, C]` beside summaries `[datasets / run, K]`, each for `run` rows.
+    fn joined(&self, direct: &[f32], summaries: &Matrix, datasets: usize, run: usize) -> Vec<f32> {
         let (c, k) = (self.dimensions.inference_conditions, summaries.columns);
-        let mut joined = Vec::with_capacity(batch.datasets * (c + k));
-        for dataset in 0..batch.datasets {
+        let mut joined = Vec::with_capacity(datasets * (c + k));
+        for dataset in 0..datasets {
             joined.extend_from_slice(&direct[dataset * c..(dataset + 1) * c]);
-            joined.extend(summaries.values[dataset * k..(dataset + 1) * k].iter().map(|&v| v as f32));
+            let summary = dataset / run;
+            joined.extend(summaries.values[summary * k..(summary + 1) * k].iter().map(|&v| v as f32));
         }
-        Ok(joined)
+        joined
     }
 }

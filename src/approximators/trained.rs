@@ -30,9 +30,17 @@ impl<H: Head> BuiltApproximator<Conditioned<H>> {
 impl<H: Head> Trained<'_, H> {
     /// See [`BuiltApproximator::conditions`].
     pub fn conditions(&self, batch: &Batch) -> Result<Vec<f32>> {
+        self.reading().conditions(batch)
+    }
+
+    /// See [`Reading::conditions_of_runs`].
+    pub fn conditions_of_runs(&self, batch: &Batch, run: usize) -> Result<Vec<f32>> {
+        self.reading().conditions_of_runs(batch, run)
+    }
+
+    fn reading(&self) -> Reading<'_> {
         let summary = self.networks.summary.as_deref();
         Reading { parameters: self.parameters, standardizer: self.standardizer, dimensions: self.dimensions, summary }
-            .conditions(batch)
     }
 
     /// Standardised targets of a batch that the density of is asked for, `[datasets, D]`.

@@ -15,6 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::math::cholesky::{cholesky_by, solve_lower};
 
 /// Simulations below which nothing is said.
 const FEWEST: usize = 40;
@@ -60,7 +61,10 @@ impl Typicality {
             let variance = &mut covariance[i * width + i];
             *variance += RIDGE * *variance + SMALLEST;
         }
-        let mut typicality = Typicality { mean, factor: cholesky(covariance, width), distances: Vec::new() };
+        // Pivots that rounding makes negative are lifted.
+        let pivot = |rest: f64, variance: f64| Some(rest.max(RIDGE * variance * RIDGE + SMALLEST));
+        let factor = cholesky_by(&covariance, width, pivot)?;
+        let mut typicality = Typicality { mean, factor, distances: Vec::new() };
         let mut distances: Vec<f64> = second.into_iter().flatten().map(|row| typicality.distance(row)).collect();
         distances.sort_by(f64::total_cmp);
         typicality.distances = distances;
@@ -86,32 +90,11 @@ impl Typicality {
 
     /// Squared distance: `‖L⁻¹ (c − μ)‖²`. A value that is not a number is infinitely far.
     fn distance(&self, row: &[f32]) -> f64 {
-        let width = self.mean.len();
-        let mut solved = vec![0.0; width];
-        for i in 0..width {
-            let line = &self.factor[i * width..(i + 1) * width];
-            let before: f64 = (0..i).map(|j| line[j] * solved[j]).sum();
-            solved[i] = (f64::from(row[i]) - self.mean[i] - before) / line[i];
-        }
+        let mut solved: Vec<f64> = row.iter().zip(&self.mean).map(|(c, mean)| f64::from(*c) - mean).collect();
+        solve_lower(&self.factor, &mut solved);
         let squared: f64 = solved.iter().map(|v| v * v).sum();
         if squared.is_nan() { f64::INFINITY } else { squared }
     }
-}
-
-/// The lower factor of a matrix whose lower triangle is given; pivots that rounding makes negative are lifted.
-fn cholesky(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
-    for i in 0..n {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| matrix[i * n + k] * matrix[j * n + k]).sum();
-            let rest = matrix[i * n + j] - dot;
-            matrix[i * n + j] = match i == j {
-                true => rest.max(RIDGE * matrix[i * n + i] * RIDGE + SMALLEST).sqrt(),
-                false => rest / matrix[j * n + j],
-            };
-        }
-        matrix[i * n + i + 1..(i + 1) * n].fill(0.0);
-    }
-    matrix
 }
 
 #[cfg(test)]

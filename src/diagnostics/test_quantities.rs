@@ -38,7 +38,7 @@ impl<'a> TestQuantity<'a> {
 
 /// Puts test quantities in front of the variables of a study.
 ///
-/// `estimates` holds the draws `[datasets, draws, …]` and `targets` the true values `[datasets, …]` of every key in
+/// `estimates` holds the draws `[datasets, draws, …]`, or point estimates `[datasets, d]`, and `targets` the true values `[datasets, …]` of every key in
 /// `estimates`; `draws` and `truths` are what was made from them.
 pub fn prepend_test_quantities(
     quantities: &[TestQuantity],
@@ -59,8 +59,9 @@ pub fn prepend_test_quantities(
         let mut truth = Record::new();
         for key in estimates.keys() {
             let column = dense(key, estimates.column(key)?)?;
-            let dimension = column.shape().get(2..).unwrap_or(&[]).iter().product::<usize>();
-            if column.shape().get(..2) != Some(&[datasets, count]) {
+            let axis = if count == 1 && column.shape().len() == 2 { 1 } else { 2 };
+            let dimension = column.shape().get(axis..).unwrap_or(&[]).iter().product::<usize>();
+            if column.shape().get(..axis) != Some(&[datasets, count][..axis]) {
                 return Err(Error::shape(
                     key,
                     format!("has the shape {:?}; expected [{datasets}, {count}, dimension]", column.shape()),
@@ -103,6 +104,14 @@ mod tests {
         assert_eq!(draws.of(0, 0), [101.0, 106.0, 111.0]);
         assert_eq!(draws.of(1, 0)[0], 1000.0 + 6.0 + 7.0 + 103.0);
         assert_eq!(truths.variable(0), [10.0, 1015.0]);
+        let means = record().select(&[0, 1]).unwrap().with("beta", Array::f64([2, 2], vec![1.0; 4]).unwrap());
+        let means = means.with("sigma", Array::f64([2, 1], vec![5.0; 2]).unwrap());
+        let point = Draws::from_record(&means).unwrap();
+        let known = point.truths(&targets()).unwrap();
+        let total =
+            TestQuantity::new("total", |rows: &Record, _| Ok(rows.column("beta")?.array.to_f64()[..1].to_vec()));
+        let (point, _) = prepend_test_quantities(&[total], &means, &targets(), point, known).unwrap();
+        assert_eq!((point.of(1, 0), point.draws()), ([1.0].as_slice(), 1));
         let wrong = TestQuantity::new("wrong", |_: &Record, _| Ok(vec![1.0]));
         let error = prepend_test_quantities(&[wrong], &record(), &targets(), draws.clone(), truths.clone());
         assert!(error.unwrap_err().to_string().contains("1 numbers for 3 rows"));

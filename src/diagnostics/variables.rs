@@ -2,6 +2,10 @@
 //!
 //! Records hold one column per parameter, of any width. Diagnostics speak of scalars, so that a column of width one keeps
 //! its key as its name, and a wider column `beta` becomes `beta_0`, `beta_1`, …
+//!
+//! A point estimate is a single draw and may come without the axis of the draws, as `[datasets, d]`. Two axes are therefore never
+//! the draws of a scalar parameter: those have a last axis of size 1, `[datasets, draws, 1]`, as everything has that a network
+//! draws.
 
 use serde::Serialize;
 
@@ -18,7 +22,7 @@ pub struct Variable {
     pub name: String,
 }
 
-/// Posterior draws `[datasets, draws, variables]` of scalar variables with names.
+/// Posterior draws `[datasets, draws, variables]` of scalar variables with names; point estimates are one draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draws {
     datasets: usize,
@@ -38,29 +42,33 @@ pub struct Truths {
 }
 
 impl Draws {
-    /// All columns of a record, each `[datasets, draws, …]`.
+    /// All columns of a record, each `[datasets, draws, …]`, or `[datasets, d]` for point estimates.
     pub fn from_record(record: &Record) -> Result<Self> {
         let keys: Vec<_> = record.keys().collect();
         Draws::from_record_keys(record, &keys)
     }
 
-    /// The columns with the given keys, in that order, each `[datasets, draws, …]`.
+    /// The columns with the given keys, in that order, each `[datasets, draws, …]`, or `[datasets, d]` for point estimates.
     pub fn from_record_keys(record: &Record, keys: &[impl AsRef<str>]) -> Result<Self> {
         let mut out: Option<Draws> = None;
         for key in keys {
             let key = key.as_ref();
             let array = dense(key, record.column(key)?)?;
             let (shape, values) = (array.shape(), array.to_f64());
-            let &[datasets, draws, ..] = shape else {
-                return Err(Error::shape(
-                    key,
-                    format!(
-                        "the draws have the shape {shape:?}; expected [datasets, draws, dimension], with a last axis of \
-                         size 1 for a scalar parameter"
-                    ),
-                ));
+            let (datasets, draws, axes) = match *shape {
+                [datasets, _] => (datasets, 1, &shape[1..]),
+                [datasets, draws, ref axes @ ..] => (datasets, draws, axes),
+                _ => {
+                    return Err(Error::shape(
+                        key,
+                        format!(
+                            "the draws have the shape {shape:?}; expected [datasets, draws, dimension], with a last axis of \
+                             size 1 for a scalar parameter, or [datasets, dimension] for point estimates"
+                        ),
+                    ));
+                }
             };
-            let part = Draws::build(datasets, draws, split(key, &shape[2..]), &values)?;
+            let part = Draws::build(datasets, draws, split(key, axes), &values)?;
             out = Some(match out {
                 None => part,
                 Some(whole) => whole.append(part)?,
@@ -69,13 +77,21 @@ impl Draws {
         out.ok_or_else(|| Error::argument("variable_keys", "no variable was selected; name at least one parameter"))
     }
 
-    /// An array `[datasets, draws, variables]`; the variables are named `v_0`, `v_1`, … until [`renamed`](Self::renamed).
+    /// An array `[datasets, draws, variables]`, or `[datasets, variables]` of point estimates; the variables are named `v_0`, `v_1`, …
+    /// until [`renamed`](Self::renamed).
     pub fn from_array(array: &Array) -> Result<Self> {
-        let &[datasets, draws, variables] = array.shape() else {
-            return Err(Error::shape(
-                "draws",
-                format!("the shape is {:?}; expected [datasets, draws, variables]", array.shape()),
-            ));
+        let (datasets, draws, variables) = match *array.shape() {
+            [datasets, variables] => (datasets, 1, variables),
+            [datasets, draws, variables] => (datasets, draws, variables),
+            ref shape => {
+                return Err(Error::shape(
+                    "draws",
+                    format!(
+                        "the shape is {shape:?}; expected [datasets, draws, variables], or [datasets, variables] for point \
+                         estimates"
+                    ),
+                ));
+            }
         };
         Draws::build(datasets, draws, numbered(variables), &array.to_f64())
     }
@@ -116,8 +132,13 @@ impl Draws {
             return Err(Error::shape(
                 other.variables.first().map_or("draws", |v| v.key.as_str()),
                 format!(
-                    "has {} data sets with {} draws, but '{}' has {} with {}; all parameters need as many",
-                    other.datasets, other.draws, self.variables[0].key, self.datasets, self.draws
+                    "has {} data sets with {} draws, but '{}' has {} with {}; all parameters need as many{}",
+                    other.datasets,
+                    other.draws,
+                    self.variables[0].key,
+                    self.datasets,
+                    self.draws,
+                    hint(self.draws.min(other.draws))
                 ),
             ));
         }
@@ -170,9 +191,9 @@ impl Draws {
     pub fn truths(&self, record: &Record) -> Result<Truths> {
         let mut keys: Vec<&str> = self.variables.iter().map(|v| v.key.as_str()).collect();
         keys.dedup();
-        let truths = Truths::from_record_keys(record, &keys)?.renamed(&self.names())?;
+        let truths = Truths::from_record_keys(record, &keys)?;
         check_pair(self, &truths)?;
-        Ok(truths)
+        truths.renamed(&self.names())
     }
 }
 
@@ -280,10 +301,19 @@ pub fn check_pair(draws: &Draws, truths: &Truths) -> Result<()> {
         "true values",
         format!(
             "there are {} data sets with {} variables, but the draws have {} with {}; give the true values of the data \
-             sets that were sampled, in the same order",
-            given.0, given.1, expected.0, expected.1
+             sets that were sampled, in the same order{}",
+            given.0,
+            given.1,
+            expected.0,
+            expected.1,
+            hint(draws.draws)
         ),
     ))
+}
+
+/// What may be wrong when there is a single draw.
+fn hint(draws: usize) -> &'static str {
+    if draws == 1 { "; two axes are a point estimate: give the draws of a scalar as [datasets, draws, 1]" } else { "" }
 }
 
 pub(super) fn dense<'a>(key: &str, column: &'a Column) -> Result<&'a Array> {
@@ -368,19 +398,57 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn point_estimates_are_one_draw() {
+        let means = Record::new()
+            .with("beta", Array::f64([2, 2], vec![1.5, 2.5, 3.5, 4.5]).unwrap())
+            .with("sigma", Array::f64([2, 1], vec![7.0, 9.0]).unwrap());
+        let draws = Draws::from_record(&means).unwrap();
+        assert_eq!((draws.datasets(), draws.draws()), (2, 1));
+        assert_eq!(draws.names(), ["beta_0", "beta_1", "sigma"]);
+        assert_eq!((draws.of(1, 0), draws.of(1, 2)), ([3.5].as_slice(), [9.0].as_slice()));
+        let error = crate::diagnostics::root_mean_squared_error(
+            &draws,
+            &draws.truths(&targets()).unwrap(),
+            &crate::diagnostics::RootMeanSquaredError {
+                normalization: crate::diagnostics::Normalization::None,
+                aggregation: crate::diagnostics::Aggregation::Mean,
+            },
+        );
+        assert_eq!(error.unwrap().values, [0.5, 0.5, 0.5]);
+        let array = Draws::from_array(&Array::f64([3, 2], (0..6).map(f64::from).collect()).unwrap()).unwrap();
+        assert_eq!((array.draws(), array.of(2, 1)), (1, [5.0].as_slice()));
+        // Draws of a scalar without their last axis are that many variables, and the next comparison says so.
+        let flat = Draws::from_record(&Record::new().with("sigma", Array::f64([2, 3], vec![0.0; 6]).unwrap())).unwrap();
+        let message = flat.truths(&targets()).unwrap_err().to_string();
+        assert!(
+            message.contains("2 data sets with 1 variables") && message.contains("[datasets, draws, 1]"),
+            "{message}"
+        );
+        let mixed = record().with("sigma", Array::f64([2, 3], vec![0.0; 6]).unwrap());
+        let message = Draws::from_record(&mixed).unwrap_err().to_string();
+        assert!(message.contains("two axes are a point estimate"), "{message}");
+    }
+
+    #[test]
     fn faults_are_named() {
         let draws = Draws::from_record(&record()).unwrap();
         let of = |r: Result<Draws>| r.unwrap_err().to_string();
         assert!(of(Draws::from_record_keys(&record(), &["gamma"])).contains("the keys are: beta, sigma"));
         assert!(of(Draws::from_record(&Record::new())).contains("name at least one"));
-        assert!(of(Draws::from_record(&targets())).contains("expected [datasets, draws, dimension]"));
+        assert!(of(Draws::from_record(&targets())).contains("or [datasets, dimension] for point estimates"));
         assert!(of(draws.clone().renamed(&["a"])).contains("1 names were given for 3"));
         let nan = Record::new().with("a", Array::f64([2, 2, 1], vec![1.0, 1.0, 1.0, f64::NAN]).unwrap());
         assert!(of(Draws::from_record(&nan)).contains("draw 1 of data set 1 is NaN"));
         let short = record().with("sigma", Array::f64([1, 3, 1], vec![0.0; 3]).unwrap());
         assert!(of(Draws::from_record(&short)).contains("'beta' has 2 with 3"));
         let wide = targets().with("sigma", Array::f64([2, 2], vec![0.0; 4]).unwrap());
-        assert!(draws.truths(&wide).unwrap_err().to_string().contains("3 names were given for 4"));
+        assert!(
+            draws
+                .truths(&wide)
+                .unwrap_err()
+                .to_string()
+                .contains("2 data sets with 4 variables, but the draws have 2 with 3")
+        );
         let ragged = Column::ragged(Array::vector(vec![1.0, 2.0]), vec![0, 2]).unwrap();
         let mut bad = Record::new();
         bad.insert("x", ragged);

@@ -71,6 +71,8 @@ pub struct Header<A = ContinuousApproximator> {
     pub parameters: Vec<VariableInfo>,
     /// The data and conditions that inference needs.
     pub data: Vec<VariableInfo>,
+    /// Where `parameters` are elements of sets, as for the likelihood of sets: the sets, in the same order; else empty.
+    pub sets: Vec<VariableInfo>,
     /// How the model came about.
     pub training: TrainingSummary,
     /// How the data sets of the training look to the networks; `None` while it goes on and in older files.
@@ -119,6 +121,9 @@ impl<A: Approximator> ModelFile<A> {
         put("parameters", serde_json::to_string(&header.parameters))?;
         put("data", serde_json::to_string(&header.data))?;
         put("training", serde_json::to_string(&header.training))?;
+        if !header.sets.is_empty() {
+            put("sets", serde_json::to_string(&header.sets))?;
+        }
         if let Some(typicality) = &header.typicality {
             put("typicality", serde_json::to_string(typicality))?;
         }
@@ -148,6 +153,10 @@ impl<A: Approximator> ModelFile<A> {
             standardizer: metadata.parse("standardizer")?,
             parameters: metadata.parse("parameters")?,
             data: metadata.parse("data")?,
+            sets: match file.metadata.contains_key("sets") {
+                true => metadata.parse("sets")?,
+                false => Vec::new(),
+            },
             training: metadata.parse("training")?,
             typicality: match file.metadata.contains_key("typicality") {
                 true => Some(metadata.parse("typicality")?),

@@ -3,7 +3,7 @@
 //! [`Function`] is the closed list of unary functions that the operations, the activations of networks and the
 //! adapters share: one row holds name, value, derivative, inverse, domain and kinks. Beside it stand the maps between
 //! the line and the positive or bounded numbers ([`links`]), the special functions ([`special`]), descriptive
-//! statistics ([`statistics`]) and kernels of two points ([`PairKernel`]).
+//! statistics ([`statistics`]), kernels of two points ([`PairKernel`]) and the factor of a covariance ([`cholesky`]).
 //!
 //! ```
 //! use ferroflow::math::Function;
@@ -13,6 +13,7 @@
 //! # Ok::<(), ferroflow::Error>(())
 //! ```
 
+pub mod cholesky;
 mod elementary;
 mod function;
 mod gated;

@@ -3,6 +3,7 @@
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use crate::math::cholesky::{cholesky, solve_lower_transposed};
 use crate::random::Stream;
 
 /// Which mass matrix is learned.
@@ -51,13 +52,8 @@ impl Mass {
         let mut momentum: Vec<f64> = (0..dimension).map(|_| StandardNormal.sample(stream)).collect();
         match self {
             Mass::Diagonal(variance) => momentum.iter_mut().zip(variance).for_each(|(p, v)| *p /= v.sqrt()),
-            // Solves Lᵀ p = ε from the last row on.
-            Mass::Dense { factor, .. } => {
-                for i in (0..dimension).rev() {
-                    let known: f64 = (i + 1..dimension).map(|j| factor[j * dimension + i] * momentum[j]).sum();
-                    momentum[i] = (momentum[i] - known) / factor[i * dimension + i];
-                }
-            }
+            // Lᵀ p = ε.
+            Mass::Dense { factor, .. } => solve_lower_transposed(factor, &mut momentum),
         }
         momentum
     }
@@ -114,23 +110,6 @@ impl Moments {
             MassMatrix::Dense => Some(Mass::Dense { factor: cholesky(&covariance, d)?, covariance }),
         }
     }
-}
-
-/// The lower triangular factor of a positive definite matrix `[d, d]`; `None` if it is none.
-fn cholesky(matrix: &[f64], d: usize) -> Option<Vec<f64>> {
-    let mut factor = vec![0.0; d * d];
-    for i in 0..d {
-        for j in 0..=i {
-            let known: f64 = (0..j).map(|k| factor[i * d + k] * factor[j * d + k]).sum();
-            let rest = matrix[i * d + j] - known;
-            factor[i * d + j] = match i == j {
-                true if rest > 0.0 => rest.sqrt(),
-                true => return None,
-                false => rest / factor[j * d + j],
-            };
-        }
-    }
-    Some(factor)
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ pub struct Workflow<A: Approximator> {
     pub(super) dimensions: Option<Dimensions>,
     /// Parameters, and data with conditions.
     pub(super) variables: (Vec<VariableInfo>, Vec<VariableInfo>),
+    /// See [`sets`](Self::sets).
+    pub(super) sets: Vec<VariableInfo>,
     pub(super) history: History,
     pub(super) training: TrainingSummary,
     /// How the data sets of the training look to the networks.
@@ -94,6 +96,7 @@ impl<A: Approximator> Workflow<A> {
             dimensions: Some(built.dimensions().clone()),
             built: Some(built),
             variables: (header.parameters, header.data),
+            sets: header.sets,
             history,
             training: header.training,
             typicality: header.typicality,
@@ -142,6 +145,7 @@ impl<A: Approximator> Workflow<A> {
             standardizer,
             parameters: self.variables.0.clone(),
             data: self.variables.1.clone(),
+            sets: self.sets.clone(),
             training: self.training.clone(),
             typicality: self.typicality.clone(),
         })
@@ -200,6 +204,11 @@ impl<A: Approximator> Workflow<A> {
     /// The parameters that are inferred.
     pub fn parameters(&self) -> &[VariableInfo] {
         &self.variables.0
+    }
+
+    /// Where the inferred variables are elements of sets, as for the likelihood of sets: the sets; else empty.
+    pub fn sets(&self) -> &[VariableInfo] {
+        &self.sets
     }
 
     /// The data and conditions that inference needs.

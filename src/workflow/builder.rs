@@ -135,6 +135,7 @@ impl<A: Approximator> WorkflowBuilder<A> {
             built: None,
             dimensions: None,
             variables: (Vec::new(), Vec::new()),
+            sets: Vec::new(),
             history: History::default(),
             training: TrainingSummary::default(),
             typicality: None,

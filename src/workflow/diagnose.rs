@@ -47,6 +47,7 @@ impl BasicWorkflow {
 
     /// Examines the posterior on data sets whose parameters are known. `watch` is told how many draws are done.
     pub fn diagnose_on(&self, data: &Record, draws: usize, watch: &mut dyn FnMut(usize)) -> Result<Diagnosis> {
+        let data = &self.single_elements(data)?;
         let datasets = data.datasets()?.unwrap_or(0);
         if datasets < 2 || draws < 2 {
             return Err(Error::argument(

@@ -10,7 +10,7 @@ use super::pictures;
 use crate::approximators::Trainable;
 use crate::codecs::atomic_write;
 use crate::data::{Column, Entry, Record};
-use crate::diagnostics::plots::{self, EstimateSeries, QuantileSeries};
+use crate::diagnostics::plots::{self, EstimateSeries, Figure, QuantileSeries, ScoreEstimates};
 use crate::diagnostics::report::Report;
 use crate::diagnostics::{
     Metric, MetricTable, Status, Verdict, binomial_tails, ecdf_from_quantiles, holm_adjusted, pearson,
@@ -64,6 +64,7 @@ impl PointWorkflow {
         if !self.history().is_empty() {
             figures.push(pictures::loss(self.history())?);
         }
+        figures.push(recovery_figure(&scalars)?);
         for (number, (rule, _)) in scalars[0].rules.iter().enumerate() {
             let of = |scalar: &Scalar, f: &dyn Fn(&[f64]) -> f64| -> Vec<f64> {
                 scalar.rules[number].1.iter().map(|row| f(row)).collect()
@@ -71,18 +72,6 @@ impl PointWorkflow {
             let middle = |row: &[f64]| row[row.len() / 2];
             let correlations = scalars.iter().map(|scalar| pearson(&of(scalar, &middle), &scalar.truth));
             metrics.push(metric(format!("Correlation ({rule})"), &names, correlations.collect()));
-            let series: Vec<EstimateSeries> = scalars
-                .iter()
-                .map(|scalar| EstimateSeries {
-                    variable: scalar.name.clone(),
-                    truth: scalar.truth.clone(),
-                    estimates: columns(&scalar.rules[number].1),
-                    correlation: Some(pearson(&of(scalar, &middle), &scalar.truth)).filter(|r| r.is_finite()),
-                })
-                .collect();
-            let mut figure = plots::recovery_from_estimates(&series, &self.labels(rule), &Default::default())?;
-            figure.name = format!("recovery_{rule}");
-            figures.push(figure);
             let Some(ScoringRule::Quantile { q }) = self.configuration().inference_network.scoring_rules.get(rule)
             else {
                 continue;
@@ -133,14 +122,6 @@ impl PointWorkflow {
         Ok(EstimateDiagnosis { datasets, table, verdicts, report })
     }
 
-    /// What the estimates of a rule are called in pictures.
-    fn labels(&self, rule: &str) -> Vec<String> {
-        match self.configuration().inference_network.scoring_rules.get(rule) {
-            Some(ScoringRule::Quantile { q }) => q.iter().map(|q| format!("{q} quantile")).collect(),
-            _ => vec![rule.to_string()],
-        }
-    }
-
     /// Truth and estimates of each scalar variable.
     fn scalars(&self, data: &Record) -> Result<Vec<Scalar>> {
         let estimates = self.estimate(data)?;
@@ -167,6 +148,18 @@ impl PointWorkflow {
             false => Ok(scalars),
         }
     }
+}
+
+/// The estimates of all rules against the true values.
+fn recovery_figure(scalars: &[Scalar]) -> Result<Figure> {
+    let score =
+        |(rule, rows): &(String, Vec<Vec<f64>>)| ScoreEstimates { score: rule.clone(), estimates: columns(rows) };
+    let series = scalars.iter().map(|scalar| EstimateSeries {
+        variable: scalar.name.clone(),
+        truth: scalar.truth.clone(),
+        scores: scalar.rules.iter().map(score).collect(),
+    });
+    plots::recovery_from_estimates(&series.collect::<Vec<_>>(), &Default::default())
 }
 
 /// Rows as columns.

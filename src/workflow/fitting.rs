@@ -9,8 +9,8 @@ use super::fit::Fit;
 use super::history::History;
 use super::trainer::Trainer;
 use super::variables::describe_variables;
-use crate::adapters::Strictness;
-use crate::approximators::{Approximator, Batch, Dimensions};
+use crate::adapters::{Adapter, Strictness};
+use crate::approximators::{Approximator, Batch, BuiltApproximator, Dimensions};
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::error::{Error, Result};
 use crate::io::{ModelFile, TrainingSummary};
@@ -96,34 +96,61 @@ impl<A: Approximator> Workflow<A> {
             Validation::Simulations(count) => Some(self.simulate_as(count, "validation")?),
             Validation::Data(data) => Some(data),
         };
-        self.prepare(&*dataset)?;
-        let key = self.key();
-        let threads = self.pool.threads();
-        self.typicality = resume.and_then(|checkpoint| checkpoint.typicality.clone());
-        let Some(mut built) = self.built.take() else {
-            return Err(Error::argument("workflow", "has no networks; this is a defect of the library"));
-        };
-        let mut trainer = Trainer::new(&mut built, self.adapter.clone(), dataset.clone(), fit.clone(), defaults, key)?
-            .validation(validation)
-            .threads(threads);
-        for callback in callbacks {
-            trainer = trainer.callback(*callback);
-        }
-        if let Some(checkpoint) = resume {
-            trainer = trainer.resume(checkpoint)?;
-        }
-        let outcome = trainer.run(|checkpoint| self.save_checkpoint(checkpoint, &*dataset));
+        let mut built = self.begin_fit(&*dataset)?;
+        let outcome = self.trainer(&mut built, dataset.clone(), fit, defaults, validation).and_then(|mut trainer| {
+            for callback in callbacks {
+                trainer = trainer.callback(*callback);
+            }
+            if let Some(checkpoint) = resume {
+                trainer = trainer.resume(checkpoint)?;
+            }
+            trainer.run(|checkpoint| self.save_checkpoint(checkpoint, &*dataset))
+        });
         self.built = Some(built);
         let (history, adapter, last) = outcome?;
-        self.adapter = adapter;
-        self.history = history.clone();
-        if let Some(last) = last {
-            let typicality = self.typicality_of(&*dataset, history.losses().len());
-            self.typicality = typicality.as_ref().ok().cloned().flatten();
-            self.save_checkpoint(&last, &*dataset)?;
-            typicality?;
+        self.take_over(&history, adapter);
+        match last {
+            Some(last) => self.conclude_fit(&*dataset, &last)?,
+            // Nothing was left to train: what is typical was saved with the weights.
+            None => self.typicality = resume.and_then(|checkpoint| checkpoint.typicality.clone()),
         }
         Ok(history)
+    }
+
+    /// The networks, with weights for batches such as those of a data set; [`take_over`](Self::take_over) and
+    /// [`conclude_fit`](Self::conclude_fit) come after they were trained and put back.
+    pub(super) fn begin_fit(&mut self, dataset: &dyn Dataset) -> Result<BuiltApproximator<A::Objective>> {
+        self.prepare(dataset)?;
+        self.typicality = None;
+        let missing = || Error::argument("workflow", "has no networks; this is a defect of the library");
+        self.built.take().ok_or_else(missing)
+    }
+
+    /// The training loop of this workflow's networks.
+    pub(super) fn trainer<'a>(
+        &self,
+        built: &'a mut BuiltApproximator<A::Objective>,
+        dataset: Arc<dyn Dataset>,
+        fit: Fit,
+        defaults: Optimizer,
+        validation: Option<Record>,
+    ) -> Result<Trainer<'a, BuiltApproximator<A::Objective>>> {
+        let trainer = Trainer::new(built, self.adapter.clone(), dataset, fit, defaults, self.key())?;
+        Ok(trainer.validation(validation).threads(self.pool.threads()))
+    }
+
+    /// Takes over what was learned beside the weights.
+    pub(super) fn take_over(&mut self, history: &History, adapter: Adapter) {
+        self.adapter = adapter;
+        self.history = history.clone();
+    }
+
+    /// Learns what is typical of the data sets of the training, and saves it with the last checkpoint.
+    pub(super) fn conclude_fit(&mut self, dataset: &dyn Dataset, last: &Checkpoint) -> Result<()> {
+        let typicality = self.typicality_of(dataset, self.history.losses().len());
+        self.typicality = typicality.as_ref().ok().cloned().flatten();
+        self.save_checkpoint(last, dataset)?;
+        typicality.map(drop)
     }
 
     /// Learns widths from the first batch and gives the networks their weights, unless they have them already.
@@ -155,7 +182,7 @@ impl<A: Approximator> Workflow<A> {
         Ok(())
     }
 
-    fn save_checkpoint(&mut self, checkpoint: &Checkpoint, dataset: &dyn Dataset) -> Result<()> {
+    pub(super) fn save_checkpoint(&mut self, checkpoint: &Checkpoint, dataset: &dyn Dataset) -> Result<()> {
         let steps = checkpoint.history().losses().len() as u64;
         self.training = TrainingSummary {
             simulator: self.simulator.as_ref().map(|s| s.name().to_string()),

@@ -1,5 +1,6 @@
 //! Floor 9: workflows. Fit, resume, sample, diagnose: what most users need, in a few lines.
 
+mod ancestral;
 mod basic;
 mod blocks;
 mod builder;

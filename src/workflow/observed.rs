@@ -20,8 +20,9 @@ impl<A: Approximator> Workflow<A> {
     /// Keys that are missing, shapes that differ from those of the training, values that are not finite.
     pub fn read(&self, path: &Path, with_parameters: bool) -> Result<Record> {
         let in_file = |e: Error| Error::file(path, e.to_string());
+        let parameters = if self.sets().is_empty() { self.parameters() } else { self.sets() };
         let needed: Vec<&VariableInfo> =
-            self.parameters().iter().filter(|_| with_parameters).chain(self.data_variables()).collect();
+            parameters.iter().filter(|_| with_parameters).chain(self.data_variables()).collect();
         let mut arrays = read_arrays(path, |_| true)?;
         for variable in &needed {
             if !arrays.contains_key(&variable.name) {

@@ -205,7 +205,8 @@ impl Roles {
         }
     }
 
-    fn kind_of(&self, example: &Record) -> Result<Kind> {
+    /// How the elements of the data sets of an example are related.
+    pub(super) fn kind_of(&self, example: &Record) -> Result<Kind> {
         if let Some(kind) = self.kind {
             return Ok(kind);
         }

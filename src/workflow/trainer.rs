@@ -41,6 +41,25 @@ pub struct Trainer<'a, A: Trainable> {
     average: Option<MovingAverage>,
     best: Option<Parameters>,
     state: State,
+    clock: Option<Clock>,
+    running: Option<Epoch>,
+}
+
+/// When this part of the training began, the seconds of earlier parts, and whether there was anything left to train.
+#[derive(Clone, Copy)]
+struct Clock {
+    began: Instant,
+    before: f64,
+    trains: bool,
+}
+
+/// An epoch that has begun.
+struct Epoch {
+    batches: Prefetch<Batch>,
+    step: u64,
+    good: Good,
+    sum: f64,
+    count: usize,
 }
 
 /// Where the loop stands.
@@ -100,6 +119,8 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             average,
             best: None,
             state,
+            clock: None,
+            running: None,
         })
     }
 
@@ -151,26 +172,58 @@ impl<'a, A: Trainable> Trainer<'a, A> {
     }
 
     /// Runs the epochs that are left. `save` is called with a checkpoint before the first step and after each epoch but the last.
-    /// The approximator then holds the final weights, which are also those of the last checkpoint: it is returned if anything was
-    /// left, and is for the caller to save, with what is learned from the final weights.
     pub fn run(
         mut self,
         mut save: impl FnMut(&Checkpoint) -> Result<()>,
     ) -> Result<(History, Adapter, Option<Checkpoint>)> {
-        let began = Instant::now();
-        let before = self.state.history.seconds();
-        if self.state.epoch == 0 {
+        while self.tick(&mut save)? {}
+        self.finish()
+    }
+
+    /// Takes one step, and does what is due before the first one and at the end of an epoch; false when nothing is left to do.
+    pub(super) fn tick(&mut self, save: &mut dyn FnMut(&Checkpoint) -> Result<()>) -> Result<bool> {
+        let clock = match self.clock {
+            Some(clock) => clock,
+            None => {
+                if self.state.epoch == 0 {
+                    save(&self.checkpoint()?)?;
+                }
+                let trains = !self.state.complete;
+                *self.clock.insert(Clock { began: Instant::now(), before: self.state.history.seconds(), trains })
+            }
+        };
+        if self.state.complete {
+            return Ok(false);
+        }
+        let mut epoch = match self.running.take() {
+            Some(epoch) => epoch,
+            None => self.begin_epoch()?,
+        };
+        let control = match epoch.batches.next() {
+            None => self.end_of_epoch(epoch.sum / epoch.count.max(1) as f64)?,
+            Some(batch) => match self.step(&mut epoch, &batch?, clock)? {
+                Control::Stop => {
+                    self.state.epoch += 1;
+                    Control::Stop
+                }
+                Control::Continue => {
+                    self.running = Some(epoch);
+                    return Ok(true);
+                }
+            },
+        };
+        self.state.complete = control == Control::Stop || self.state.epoch >= self.fit.epochs;
+        if !self.state.complete {
             save(&self.checkpoint()?)?;
         }
-        let trained = !self.state.complete;
-        while !self.state.complete {
-            let control = self.epoch(|| before + began.elapsed().as_secs_f64())?;
-            self.state.complete = control == Control::Stop || self.state.epoch >= self.fit.epochs;
-            if !self.state.complete {
-                save(&self.checkpoint()?)?;
-            }
-        }
+        Ok(true)
+    }
+
+    /// Leaves the final weights in the approximator, once [`tick`](Self::tick) has nothing left to do. They are also those of the last
+    /// checkpoint, which is returned if anything was left: it is for the caller to save, with what is learned from these weights.
+    pub(super) fn finish(mut self) -> Result<(History, Adapter, Option<Checkpoint>)> {
         lock(&self.adapter).freeze();
+        let trained = self.clock.is_some_and(|clock| clock.trains);
         let last = trained.then(|| self.checkpoint()).transpose()?;
         if trained {
             match self.best.take() {
@@ -182,10 +235,9 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok((self.state.history, adapter, last))
     }
 
-    fn epoch(&mut self, seconds: impl Fn() -> f64) -> Result<Control> {
+    fn begin_epoch(&mut self) -> Result<Epoch> {
         let batches = self.dataset.batches_per_epoch() as u64;
-        let epoch = self.state.epoch;
-        let first = epoch as u64 * batches;
+        let first = self.state.epoch as u64 * batches;
         let adapter = self.adapter.clone();
         let key = self.key.fork("adapter");
         let mut steps = first..;
@@ -194,44 +246,44 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             Batch::from_record(&lock(&adapter).forward_learning(&record, pass)?)
         };
         let depth = if self.threads > 1 { PREFETCHED } else { 0 };
-        let prefetch = Prefetch::batches(self.dataset.clone(), first..first + batches, depth, adapt)?;
-        let good = self.good()?;
-        let (mut sum, mut count) = (0.0, 0usize);
-        for (step, batch) in (first..).zip(prefetch) {
-            let batch = batch?;
-            let key = self.key.fork("train").at(step);
-            let StepOutcome { loss, report } = match self.approximator.train_step(&batch, &mut self.optimizer, key) {
-                Ok(outcome) => outcome,
-                Err(error @ Error::NotFinite { .. }) => {
-                    self.go_back(&good, step, error)?;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            if let Some(average) = &mut self.average {
-                average.update(self.approximator.parameters())?;
+        let batches = Prefetch::batches(self.dataset.clone(), first..first + batches, depth, adapt)?;
+        Ok(Epoch { batches, step: first, good: self.good()?, sum: 0.0, count: 0 })
+    }
+
+    fn step(&mut self, epoch: &mut Epoch, batch: &Batch, clock: Clock) -> Result<Control> {
+        let step = epoch.step;
+        epoch.step += 1;
+        let key = self.key.fork("train").at(step);
+        let StepOutcome { loss, report } = match self.approximator.train_step(batch, &mut self.optimizer, key) {
+            Ok(outcome) => outcome,
+            Err(error @ Error::NotFinite { .. }) => {
+                self.go_back(&epoch.good, step, error)?;
+                return Ok(Control::Continue);
             }
-            sum += loss * batch.datasets as f64;
-            count += batch.datasets;
-            let record = StepRecord {
-                step,
-                epoch,
-                steps: self.fit.epochs as u64 * batches,
-                loss,
-                learning_rate: report.learning_rate,
-                gradient_norm: report.gradient_norm,
-                seconds: seconds(),
-                datasets: batch.datasets,
-            };
-            self.state.history.step(&record);
-            for callback in &mut self.callbacks {
-                if callback.on_step(&record)? == Control::Stop {
-                    self.state.epoch += 1;
-                    return Ok(Control::Stop);
-                }
+            Err(error) => return Err(error),
+        };
+        if let Some(average) = &mut self.average {
+            average.update(self.approximator.parameters())?;
+        }
+        epoch.sum += loss * batch.datasets as f64;
+        epoch.count += batch.datasets;
+        let record = StepRecord {
+            step,
+            epoch: self.state.epoch,
+            steps: self.fit.epochs as u64 * self.dataset.batches_per_epoch() as u64,
+            loss,
+            learning_rate: report.learning_rate,
+            gradient_norm: report.gradient_norm,
+            seconds: clock.before + clock.began.elapsed().as_secs_f64(),
+            datasets: batch.datasets,
+        };
+        self.state.history.step(&record);
+        for callback in &mut self.callbacks {
+            if callback.on_step(&record)? == Control::Stop {
+                return Ok(Control::Stop);
             }
         }
-        self.end_of_epoch(sum / count.max(1) as f64)
+        Ok(Control::Continue)
     }
 
     fn end_of_epoch(&mut self, loss: f64) -> Result<Control> {

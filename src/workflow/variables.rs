@@ -22,6 +22,11 @@ pub(super) fn describe_variables(
     Ok((parameters, data))
 }
 
+/// The shapes of sets whose elements are scored one by one.
+pub(super) fn describe_sets(keys: &[String], example: &Record) -> Result<Vec<VariableInfo>> {
+    keys.iter().map(|key| variable_info(key, example, true)).collect()
+}
+
 /// The shape of a column; the elements of a set are not counted in its dimension.
 fn variable_info(name: &str, example: &Record, is_set: bool) -> Result<VariableInfo> {
     let column = example.column(name)?;

@@ -214,20 +214,20 @@ pub fn everything() -> Vec<(String, Figure)> {
     pictures
 }
 
-/// A mean and two quantiles of the posteriors of [`recoveries`].
+/// Two scores, a mean and two quantiles, of the posteriors of [`recoveries`].
 pub fn estimates(variables: usize, datasets: usize) -> Vec<EstimateSeries> {
     recoveries(variables, datasets, 1.0)
         .into_iter()
         .map(|one| EstimateSeries {
             variable: one.variable,
             truth: one.truth,
-            estimates: vec![one.lower, one.estimate, one.upper],
-            correlation: one.correlation,
+            scores: vec![
+                ScoreEstimates { score: "mean".into(), estimates: vec![one.estimate] },
+                ScoreEstimates { score: "quantiles".into(), estimates: vec![one.lower, one.upper] },
+            ],
         })
         .collect()
 }
-
-pub const ESTIMATES: [&str; 3] = ["Quantile 0.025", "Median", "Quantile 0.975"];
 
 /// Predicted quantiles: the first variable calibrated, the second not.
 pub fn quantiles(variables: usize, datasets: usize) -> Vec<QuantileSeries> {
@@ -377,7 +377,7 @@ pub fn more() -> Vec<(String, Figure)> {
         let mut add = |name: &str, figure: ferroflow::Result<Figure>| {
             pictures.push((format!("{name}_{variables}"), figure.unwrap()));
         };
-        add("estimates", recovery_from_estimates(&estimates(variables, 200), &ESTIMATES, &grid));
+        add("estimates", recovery_from_estimates(&estimates(variables, 200), &EstimateOptions::default()));
         let levels = quantiles(variables, 300);
         add("quantiles", calibration_ecdf_from_quantiles(&levels, &band(300), &QuantileOptions::default()));
         add("quantity", plot_quantity(&quantities(variables, 300), "Posterior contraction", &grid));
@@ -554,11 +554,9 @@ pub fn awkward() -> Vec<(String, Figure)> {
                 &[EstimateSeries {
                     variable: "a".into(),
                     truth: vec![1.0, f64::NAN],
-                    estimates: vec![vec![f64::NAN, 1.0]],
-                    correlation: None,
+                    scores: vec![ScoreEstimates { score: "mean".into(), estimates: vec![vec![f64::NAN, 1.0]] }],
                 }],
-                &["Mean"],
-                &grid,
+                &EstimateOptions::default(),
             )
             .unwrap(),
         ),

@@ -40,6 +40,30 @@ impl BuiltContinuousApproximator {
         self.trained().sample_block(conditions, first_dataset, draws, first_draw, key)
     }
 
+    /// One draw for each data set of the batch, where `run` neighbours at a time are the same observation with other conditions, and
+    /// are summarised once: `[datasets, D]`.
+    ///
+    /// The draw of neighbour `k` of run `i` has the random numbers of draw `first_draw + k` of data set `first_dataset + i`.
+    pub fn sample_crossed(
+        &self,
+        conditions: &Batch,
+        run: usize,
+        first_dataset: usize,
+        first_draw: u64,
+        key: Key,
+    ) -> Result<Vec<f64>> {
+        if run == 0 || !conditions.datasets.is_multiple_of(run) {
+            let message = format!("{run} was given for {} data sets; give a divisor", conditions.datasets);
+            return Err(Error::argument("run", message));
+        }
+        let trained = self.trained();
+        let base = |row: usize, _: usize, _: usize, out: &mut Vec<f32>| {
+            let (key, draw) = (key.at((first_dataset + row / run) as u64), first_draw + (row % run) as u64);
+            trained.networks.head.network.base_draws(trained.parameters, key, draw, 1, out)
+        };
+        trained.sample_given(trained.conditions_of_runs(conditions, run)?, conditions.datasets, 1, base)
+    }
+
     /// The draws of [`sample`](Self::sample) from the first on, `[datasets, draws, D]`, with `ln q` of each in the adapter's
     /// network space, `[datasets, draws]`.
     pub fn sample_with_log_prob(&self, conditions: &Batch, draws: usize, key: Key) -> Result<(Vec<f64>, Vec<f64>)> {
@@ -91,11 +115,21 @@ impl Trained<'_, Density> {
         draws: usize,
         base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Vec<f64>> {
-        let mut out = self.room_for(conditions.datasets, draws)?;
+        self.sample_given(self.conditions(conditions)?, conditions.datasets, draws, base)
+    }
+
+    /// As [`sample_from`](Self::sample_from) for what the network is given, `[datasets, C + K]`.
+    fn sample_given(
+        &self,
+        condition: Vec<f32>,
+        datasets: usize,
+        draws: usize,
+        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
+    ) -> Result<Vec<f64>> {
+        let mut out = self.room_for(datasets, draws)?;
         let d = self.dimensions.inference_variables;
-        let condition = self.conditions(conditions)?;
         let moments = self.standardizer.moments(Variable::InferenceVariables, "");
-        self.networks.head.given(self.parameters, condition, conditions.datasets)?.draw(draws, base, |drawn| {
+        self.networks.head.given(self.parameters, condition, datasets)?.draw(draws, base, |drawn| {
             out.extend(drawn.targets.iter().enumerate().map(|(i, &v)| match moments {
                 Some(moments) => moments.inverse(i % d, f64::from(v)),
                 None => f64::from(v),

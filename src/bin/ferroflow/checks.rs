@@ -66,6 +66,19 @@ pub fn input(path: &Path) -> Outcome {
     }
 }
 
+/// An error when the options of a training that is resumed, as TOML, are not those it was started with.
+pub fn unchanged(before: &str, now: &str, folder: &Path) -> Outcome {
+    if before == now {
+        return Ok(());
+    }
+    let change = now.lines().find(|line| !before.lines().any(|other| other == *line)).unwrap_or("an option removed");
+    Err(usage(format!(
+        "the run in {} was started with other options ({change} is new); resume it with the same ones, or train anew without \
+         --resume",
+        folder.display()
+    )))
+}
+
 /// Number of threads to use.
 pub fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(available_threads)

@@ -1,10 +1,12 @@
 //! `ferroflow log-prob`.
 
+use std::path::Path;
+
 use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleApproximator};
 use ferroflow::codecs::{Array, npz};
 use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
-use ferroflow::workflow::{PointWorkflow, RatioWorkflow};
+use ferroflow::workflow::{EnsembleWorkflow, LikelihoodWorkflow, PointWorkflow, RatioWorkflow};
 
 use crate::arguments::LogProb;
 use crate::checks;
@@ -12,29 +14,48 @@ use crate::output::{Outcome, Output, grouped};
 use crate::sample::load;
 
 pub fn run(arguments: LogProb) -> Outcome {
-    let LogProb { model, data, threads, out } = arguments;
-    checks::npz_output(&out, &[&model, &data])?;
-    checks::input(&model)?;
+    let LogProb { model: models, data, threads, out } = arguments;
+    let inputs: Vec<&Path> = models.iter().chain([&data]).map(|path| path.as_path()).collect();
+    checks::npz_output(&out, &inputs)?;
+    models.iter().try_for_each(|model| checks::input(model))?;
     let device = Device::cpu_with_threads(checks::threads(threads))?;
-    let (name, values) = match kind_of_model(&model)?.as_str() {
-        RatioApproximator::KIND => {
-            let workflow = RatioWorkflow::load(&model, None, device)?;
+    let (name, values) = match &models[..] {
+        [model] => of_model(model, &data, threads, device)?,
+        models => {
+            let ensemble = EnsembleWorkflow::from_files(models, &device)?;
             checks::input(&data)?;
-            ("log_ratio", workflow.log_ratio(&workflow.read(&data, true)?)?)
-        }
-        ScoringRuleApproximator::KIND => {
-            let workflow = PointWorkflow::load(&model, None, device)?;
-            checks::input(&data)?;
-            ("log_prob", workflow.log_prob(&workflow.read(&data, true)?)?)
-        }
-        _ => {
-            let workflow = load(&model, threads)?;
-            checks::input(&data)?;
-            ("log_prob", workflow.log_prob(&workflow.read(&data, true)?)?)
+            let given = ensemble.members().next().map(|(_, first)| first.read(&data, true)).transpose()?;
+            ("log_prob", ensemble.log_prob(&given.unwrap_or_default())?)
         }
     };
     let (count, mean) = (values.len(), values.iter().sum::<f64>() / values.len().max(1) as f64);
     npz::write(&out, [(name, &Array::vector(values))])?;
     Output::default().line(format!("{}: {name} [{}], mean {mean:.4}", out.display(), grouped(count as u64)));
     Ok(())
+}
+
+/// What is computed, and its values.
+fn of_model(model: &Path, data: &Path, threads: Option<usize>, device: Device) -> Outcome<(&'static str, Vec<f64>)> {
+    Ok(match kind_of_model(model)?.as_str() {
+        RatioApproximator::KIND => {
+            let workflow = RatioWorkflow::load(model, None, device)?;
+            checks::input(data)?;
+            ("log_ratio", workflow.log_ratio(&workflow.read(data, true)?)?)
+        }
+        ScoringRuleApproximator::KIND => {
+            let workflow = PointWorkflow::load(model, None, device)?;
+            checks::input(data)?;
+            ("log_prob", workflow.log_prob(&workflow.read(data, true)?)?)
+        }
+        _ => {
+            let workflow = load(model, threads)?;
+            checks::input(data)?;
+            let given = workflow.read(data, true)?;
+            let values = match workflow.sets() {
+                [] => workflow.log_prob(&given)?,
+                _ => LikelihoodWorkflow::load(model, None, device)?.log_prob(&given)?,
+            };
+            ("log_prob", values)
+        }
+    })
 }

@@ -1,6 +1,6 @@
 //! `ferroflow sample`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ferroflow::Error;
 use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleApproximator};
@@ -10,7 +10,7 @@ use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
 use ferroflow::mcmc::Nuts;
 use ferroflow::simulators::find;
-use ferroflow::workflow::{BasicWorkflow, PointWorkflow, RatioWorkflow, SimulatorDensity};
+use ferroflow::workflow::{BasicWorkflow, EnsembleWorkflow, PointWorkflow, RatioWorkflow, SimulatorDensity};
 
 use crate::arguments::Sample;
 use crate::checks;
@@ -21,9 +21,17 @@ use crate::progress::DrawsBar;
 const WARMUP: usize = 500;
 
 pub fn run(arguments: Sample) -> Outcome {
-    let Sample { model, data, draws, refine, first_draw, seed, threads, out } = arguments;
-    checks::npz_output(&out, &[&model, &data])?;
-    checks::input(&model)?;
+    let Sample { model: models, data, draws, refine, first_draw, seed, threads, out } = arguments;
+    let inputs: Vec<&Path> = models.iter().chain([&data]).map(|path| path.as_path()).collect();
+    checks::npz_output(&out, &inputs)?;
+    models.iter().try_for_each(|model| checks::input(model))?;
+    let [model] = &models[..] else {
+        if refine || first_draw > 0 {
+            return Err(usage("--refine and --first-draw belong to a single model; leave them out"));
+        }
+        return from_members(&models, &data, draws, seed, threads, &out);
+    };
+    let model = model.clone();
     match kind_of_model(&model)?.as_str() {
         RatioApproximator::KIND | ScoringRuleApproximator::KIND if first_draw > 0 => {
             return Err(usage("--first-draw belongs to models of a posterior or likelihood; leave it out"));
@@ -50,6 +58,35 @@ pub fn run(arguments: Sample) -> Outcome {
     write_npz(&out, &record)?;
     written(&out, &record, draws, seed);
     if let Some(warning) = workflow.warn_atypical(&observed)? {
+        warn(&warning);
+    }
+    Ok(())
+}
+
+/// Draws of several models together, and how far these disagree.
+fn from_members(
+    models: &[PathBuf],
+    data: &Path,
+    draws: usize,
+    seed: Option<u64>,
+    threads: Option<usize>,
+    out: &Path,
+) -> Outcome {
+    let ensemble = EnsembleWorkflow::from_files(models, &Device::cpu_with_threads(checks::threads(threads))?)?;
+    let Some((_, first)) = ensemble.members().next() else { return Ok(()) };
+    checks::input(data)?;
+    let observed = first.read(data, false)?;
+    memory(first, &observed, draws)?;
+    let seed = seed.unwrap_or(first.training().seed);
+    let record = ensemble.sample_from(&observed, draws, &vec![1.0; models.len()], seed)?;
+    write_npz(out, &record)?;
+    written(out, &record, draws, seed);
+    let disagreement = ensemble.disagreement(&observed, draws)?;
+    for (name, share) in disagreement.names.iter().zip(disagreement.means()) {
+        let about = format!("disagreement of {} models about {name}", models.len());
+        Output::default().line(format!("{about}: {:.1} % of the posterior variance", 100.0 * share));
+    }
+    if let Some(warning) = first.warn_atypical(&observed)? {
         warn(&warning);
     }
     Ok(())

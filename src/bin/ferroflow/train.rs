@@ -1,7 +1,9 @@
 //! `ferroflow train`.
 
+mod ensemble;
+
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ferroflow::Error;
 use ferroflow::approximators::{ContinuousApproximator, RatioApproximator, ScoringRuleApproximator, Trainable};
@@ -31,6 +33,12 @@ pub fn run(arguments: Train) -> Outcome {
             "there is nothing to train on; name a simulator (such as linear-regression), or give simulations with --data and \
              their roles, or a --config",
         ));
+    }
+    if let Some(members) = config.members {
+        if resumed.is_some() {
+            return Err(usage("the run is that of an ensemble, which is not resumed; train it anew without --resume"));
+        }
+        return ensemble::train(&arguments, config, members, output);
     }
     match config.learn {
         Learn::Posterior | Learn::Likelihood => {
@@ -70,15 +78,7 @@ fn execute<A: Learned>(
         Some(folder) => folder.path().to_path_buf(),
         None => folder_of(arguments, &config)?,
     };
-    checks::folder_output(&out)?;
-    if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
-        simulate::memory(&*find(name)?, "--budget", budget)?;
-    }
-    if let Some(path) = config.data.as_ref().filter(|path| !path.is_dir()) {
-        checks::input(path)?;
-    }
-    let mut run = Run::<A>::prepare(config)?;
-    introduce(&mut output, &run)?;
+    let mut run = prepare::<A>(config, &out, &mut output)?;
     let folder = match resumed {
         Some(folder) => folder,
         None => RunFolder::create(out)?,
@@ -90,6 +90,20 @@ fn execute<A: Learned>(
     }
     fit(&mut output, &mut run, &folder, checkpoint.as_ref())?;
     conclude(&mut output, &run, &folder, toml)
+}
+
+/// Checks what can be checked before anything long begins, and tells what will be trained.
+fn prepare<A: Learned>(config: RunConfig, out: &Path, output: &mut Output) -> Outcome<Run<A>> {
+    checks::folder_output(out)?;
+    if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
+        simulate::memory(&*find(name)?, "--budget", budget)?;
+    }
+    if let Some(path) = config.data.as_ref().filter(|path| !path.is_dir()) {
+        checks::input(path)?;
+    }
+    let run = Run::<A>::prepare(config)?;
+    introduce(output, &run)?;
+    Ok(run)
 }
 
 /// The configuration of --config, or an empty one.
@@ -131,6 +145,7 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
     config.seed = length.seed.or(config.seed);
     config.device = length.device.clone().or(config.device);
     config.threads = length.threads.or(config.threads);
+    config.members = arguments.members.or(config.members);
     if let Some(name) = &networks.summary {
         config.summary_network = Some(SummaryChoice::named(name)?);
     }
@@ -192,16 +207,7 @@ fn resumed_config(arguments: &Train, folder: &RunFolder) -> Outcome<RunConfig> {
         asked = configured(arguments)?;
     }
     let asked = overridden(asked, arguments)?;
-    let (before, now) = (saved.essence().to_toml()?, asked.essence().to_toml()?);
-    if before != now {
-        let change =
-            now.lines().find(|line| !before.lines().any(|other| other == *line)).unwrap_or("an option removed");
-        return Err(usage(format!(
-            "the run in {} was started with other options ({change} is new); resume it with the same ones, or train anew \
-             without --resume",
-            folder.path().display()
-        )));
-    }
+    checks::unchanged(&saved.essence().to_toml()?, &asked.essence().to_toml()?, folder.path())?;
     Ok(asked)
 }
 

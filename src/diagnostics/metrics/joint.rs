@@ -9,6 +9,7 @@ use super::sbc::RankShape;
 use super::tarp::{Tarp, tarp_from_null};
 use crate::diagnostics::{Draws, Truths, check_pair};
 use crate::error::Result;
+use crate::math::cholesky::{cholesky_by, solve_lower};
 use crate::random::{Key, Stream};
 
 /// Added to the diagonal of a correlation matrix, so that variables that depend on each other exactly leave it invertible.
@@ -82,7 +83,7 @@ pub fn density_ranks(draws: &Draws, truths: &Truths, key: Key) -> Result<Vec<usi
     let mut stream = key.stream();
     let rank = |i: usize| {
         let columns = standardised(draws, truths, i);
-        let factor = cholesky(&columns);
+        let factor = factor_of(&columns);
         rank_of_last(squared_lengths(&columns, &factor), &mut stream)
     };
     Ok((0..draws.datasets()).map(rank).collect())
@@ -125,36 +126,27 @@ fn rank_of_last(values: Vec<f64>, stream: &mut Stream) -> usize {
     rank_among(others.iter().copied(), last[0], stream)
 }
 
-/// The rows of the lower Cholesky factor of the correlation matrix of standardised columns.
-fn cholesky(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let count = columns.first().map_or(1, Vec::len) as f64;
-    let mut factor: Vec<Vec<f64>> = Vec::with_capacity(columns.len());
+/// The lower Cholesky factor of the correlation matrix of standardised columns, `[columns, columns]`.
+fn factor_of(columns: &[Vec<f64>]) -> Vec<f64> {
+    let (width, count) = (columns.len(), columns.first().map_or(1, Vec::len) as f64);
+    let mut correlation = vec![0.0; width * width];
     for (a, x) in columns.iter().enumerate() {
-        let mut row = Vec::with_capacity(a + 1);
         for (b, y) in columns[..=a].iter().enumerate() {
-            let covariance = x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>() / count;
-            let explained: f64 = row.iter().zip(factor.get(b).unwrap_or(&row)).map(|(p, q): (&f64, &f64)| p * q).sum();
-            row.push(if a == b {
-                (covariance - explained + RIDGE).max(RIDGE).sqrt()
-            } else {
-                (covariance - explained) / factor[b][b]
-            });
+            correlation[a * width + b] = x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>() / count;
         }
-        factor.push(row);
     }
-    factor
+    // Never `None`: every pivot is lifted to a positive number.
+    cholesky_by(&correlation, width, |rest, _| Some((rest + RIDGE).max(RIDGE))).unwrap_or_default()
 }
 
 /// Squared length of each point in the coordinates in which the covariance is the identity.
-fn squared_lengths(columns: &[Vec<f64>], factor: &[Vec<f64>]) -> Vec<f64> {
+fn squared_lengths(columns: &[Vec<f64>], factor: &[f64]) -> Vec<f64> {
     let mut lengths = vec![0.0; columns.first().map_or(0, Vec::len)];
     let mut point = Vec::with_capacity(columns.len());
     for (s, length) in lengths.iter_mut().enumerate() {
         point.clear();
-        for (column, row) in columns.iter().zip(factor) {
-            let explained: f64 = row.iter().zip(&point).map(|(p, q): (&f64, &f64)| p * q).sum();
-            point.push((column[s] - explained) / row[point.len()]);
-        }
+        point.extend(columns.iter().map(|column| column[s]));
+        solve_lower(factor, &mut point);
         *length = point.iter().map(|x| x * x).sum();
     }
     lengths
@@ -189,10 +181,10 @@ mod tests {
     fn distances() {
         let (draws, truths) = study(Key::new(40), 1, 500, 0.6, 0.6);
         let columns = standardised(&draws, &truths, 0);
-        let factor = cholesky(&columns);
+        let factor = factor_of(&columns);
         let r = columns[0].iter().zip(&columns[1]).map(|(a, b)| a * b).sum::<f64>() / 501.0;
-        assert_relative_eq!(factor[1][0], r, epsilon = 1e-8);
-        assert_relative_eq!(factor[1][1], (1.0 - r * r).sqrt(), epsilon = 1e-8);
+        assert_relative_eq!(factor[2], r, epsilon = 1e-8);
+        assert_relative_eq!(factor[3], (1.0 - r * r).sqrt(), epsilon = 1e-8);
         let lengths = squared_lengths(&columns, &factor);
         assert_relative_eq!(lengths.iter().sum::<f64>() / 501.0, 2.0, epsilon = 1e-6);
         let (a, b) = (columns[0][7], columns[1][7]);

@@ -26,6 +26,7 @@ mod recovery;
 mod root_mean_squared_error;
 mod sbc;
 mod statistics;
+mod streaming;
 mod table;
 mod tarp;
 mod verdicts;
@@ -63,6 +64,7 @@ pub use root_mean_squared_error::{
 };
 pub use sbc::{EcdfCheck, Excursion, Miscalibration, RankShape, SbcCheck, SbcOptions, sbc_check, sbc_check_from_null};
 pub use statistics::{linspace, median, pearson};
+pub use streaming::{LatestDiscrepancy, MeanRootSquaredError, StreamingMetric};
 pub use table::MetricTable;
 pub use tarp::{Tarp, tarp, tarp_from_null, tarp_from_points};
 pub use verdicts::{

@@ -5,7 +5,7 @@
 
 use plotters::prelude::{DrawingBackend, IntoFont, SVGBackend, ShapeStyle, TextStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, FontTransform, RGBAColor};
+use plotters::style::{FontStyle, FontTransform, RGBAColor, RGBColor};
 
 use super::{markup, style};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ enum Mark {
     Polygon { points: Vec<Pixel>, color: RGBAColor },
     Rectangle { corner: Pixel, opposite: Pixel, color: RGBAColor },
     Disc { center: Pixel, radius: f64, color: RGBAColor },
-    Text(Text),
+    Text(Text, RGBColor),
 }
 
 /// The sheet.
@@ -110,7 +110,12 @@ impl Canvas {
     }
 
     pub fn text(&mut self, text: Text) {
-        self.marks.push(Mark::Text(text));
+        self.text_in(text, style::TEXT);
+    }
+
+    /// A text in another colour than that of all others.
+    pub fn text_in(&mut self, text: Text, color: RGBColor) {
+        self.marks.push(Mark::Text(text, color));
     }
 
     /// The SVG document, labelled with `title` and `description` for readers that do not see it.
@@ -160,7 +165,7 @@ fn draw(backend: &mut SVGBackend, mark: &Mark, dashes: &mut Vec<Option<(f64, f64
         Mark::Disc { center, radius, color } => {
             backend.draw_circle(units(*center), (radius * UNITS).round() as u32, &fill(*color), true)
         }
-        Mark::Text(text) => {
+        Mark::Text(text, color) => {
             // The backend divides sizes by 1.24 (the line height that plotters assumes).
             let font = ("sans-serif", text.size * UNITS * 1.24).into_font();
             let font = if text.bold { font.style(FontStyle::Bold) } else { font };
@@ -170,7 +175,7 @@ fn draw(backend: &mut SVGBackend, mark: &Mark, dashes: &mut Vec<Option<(f64, f64
                 Align::Middle => HPos::Center,
                 Align::End => HPos::Right,
             };
-            let look = TextStyle::from(font).color(&style::TEXT).pos(Pos::new(along, VPos::Center));
+            let look = TextStyle::from(font).color(color).pos(Pos::new(along, VPos::Center));
             backend.draw_text(&markup::printable(&text.content), &look, units(text.at))
         }
     }

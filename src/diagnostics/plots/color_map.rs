@@ -22,8 +22,8 @@ const VIRIDIS: [[f64; 3]; 9] = [
 
 /// Patches of a colour bar.
 const PATCHES: usize = 64;
-/// Height of a colour bar.
-const BAR: f64 = 12.0;
+/// Height of a colour bar that lies, width of one that stands.
+pub const BAR: f64 = 12.0;
 /// Height of a colour bar with its numbers and its label.
 pub const BAR_ROOM: f64 = BAR + style::TICK_ROOM + style::LABEL_ROOM;
 
@@ -54,6 +54,35 @@ pub fn draw_bar(canvas: &mut Canvas, limits: Limits, label: &str, left: f64, top
     let label = ticks.note.map_or(label.to_owned(), |note| format!("{label} ({note})"));
     let frame = Rectangle { left, top, width, height: BAR };
     super::grid::draw_x_label(canvas, &frame, &label);
+}
+
+/// Draws an upright colour bar for `limits`, low values below, with `ticks` right of it; a power of ten that they share stands below.
+/// `color` gives the colour at a share of the way from the lower end (0) to the upper one (1).
+pub fn draw_upright_bar(
+    canvas: &mut Canvas,
+    limits: Limits,
+    ticks: &Ticks,
+    frame: Rectangle,
+    color: impl Fn(f64) -> RGBAColor,
+) {
+    for patch in 0..PATCHES {
+        let at = |patch: usize| frame.bottom() - frame.height * patch as f64 / PATCHES as f64;
+        // Each reaches under the next, so that no seams show.
+        let above = (at(patch + 1) - 1.0).max(frame.top);
+        let color = color((patch as f64 + 0.5) / PATCHES as f64);
+        canvas.rectangle((frame.left, above), (frame.right(), at(patch)), color);
+    }
+    let mut text = |at, content: &str, align| {
+        let content = content.to_owned();
+        canvas.text(Text { at, content, size: style::TICK_SIZE, align, bold: false, upright: false });
+    };
+    for (&value, number) in ticks.values.iter().zip(&ticks.labels) {
+        let at = (frame.right() + style::TICK_PAD, frame.bottom() - limits.share(value) * frame.height);
+        text(at, number, Align::Start);
+    }
+    if let Some(note) = &ticks.note {
+        text((frame.left, frame.bottom() + style::TICK_SIZE), note, Align::Start);
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use plotters::style::RGBAColor;
 
 use super::canvas::{Align, Canvas, Stroke, Text};
+use super::marker::Marker;
 use super::style;
 
 /// The small drawing beside an entry.
@@ -14,6 +15,8 @@ pub enum Key {
     Patch(RGBAColor),
     /// A disc.
     Disc(RGBAColor),
+    /// A marker of any form.
+    Point(Marker, RGBAColor),
     /// A diagonal cross.
     Cross(Stroke),
 }
@@ -83,6 +86,7 @@ pub fn draw(canvas: &mut Canvas, entries: &[Entry], left: f64, top: f64, width: 
                 Key::Patch(color) => {
                     canvas.rectangle((x + 2.0, middle - 5.0), (x + KEY_WIDTH - 2.0, middle + 5.0), color)
                 }
+                Key::Point(marker, color) => marker.draw(canvas, center, style::POINT_RADIUS + 1.0, color),
                 Key::Disc(color) => canvas.disc(center, style::POINT_RADIUS + 1.0, color),
                 Key::Cross(stroke) => {
                     canvas.line((center.0 - 4.5, middle - 4.5), (center.0 + 4.5, middle + 4.5), stroke);

@@ -5,6 +5,7 @@ use plotters::style::RGBAColor;
 use super::axis::{Limits, Ticks, drawable};
 use super::canvas::{Align, Canvas, Pixel, Stroke, Text};
 use super::geometry::{Rectangle, simplify};
+use super::marker::Marker;
 use super::style;
 
 /// Numbers at the ticks: shown, or left to the neighbouring panel that has the same axis.
@@ -171,6 +172,21 @@ impl Panel {
         for (x, y) in points {
             if drawable(x) && drawable(y) && self.frame.contains(self.pixel(x, y)) {
                 canvas.disc(self.pixel(x, y), radius, color);
+            }
+        }
+    }
+
+    /// Markers; those outside of the frame are left out.
+    pub fn markers(
+        &self,
+        canvas: &mut Canvas,
+        points: impl IntoIterator<Item = (f64, f64)>,
+        marker: Marker,
+        color: RGBAColor,
+    ) {
+        for (x, y) in points {
+            if drawable(x) && drawable(y) && self.frame.contains(self.pixel(x, y)) {
+                marker.draw(canvas, self.pixel(x, y), style::POINT_RADIUS, color);
             }
         }
     }

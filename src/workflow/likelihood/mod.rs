@@ -8,7 +8,7 @@
 //! `sample` is then a surrogate of the simulator, and `log_prob` scores data. (Papamakarios et al. 2019, arXiv:1805.07226; Radev
 //! et al. 2023, arXiv:2302.09125)
 
-mod observations;
+pub(super) mod observations;
 
 use std::sync::Arc;
 
@@ -20,8 +20,11 @@ use super::fit::Fit;
 use super::fitting::Validation;
 use super::history::History;
 use super::roles::Roles;
+use super::variables::describe_sets;
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
+use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::io::VariableInfo;
 use crate::random::Key;
 use crate::simulators::{Kind, Request, Simulator};
 use observations::{ObservationsDataset, Owners, observations};
@@ -81,20 +84,36 @@ impl LikelihoodWorkflow {
                 return Err(Error::argument("roles", message));
             }
         };
-        let rows = match exchangeable {
-            true => observations(&example, roles, Owners::All)?.0,
-            false => example,
+        let (rows, sets) = match exchangeable {
+            true => (observations(&example, roles, Owners::All)?.0, describe_sets(&roles.data_variables, &example)?),
+            false => (example, Vec::new()),
         };
         let defaults = Defaults::for_likelihood(roles, &rows)?;
         let builder = WorkflowBuilder::new(simulator).adapter(defaults.adapter).seed(seed);
-        let workflow = builder.approximator(defaults.approximator).notes(defaults.notes).build()?;
+        let mut workflow = builder.approximator(defaults.approximator).notes(defaults.notes).build()?;
+        workflow.sets = sets;
         Ok(LikelihoodWorkflow { workflow, roles: roles.clone(), exchangeable })
     }
 
     /// Changes how the workflow is built: networks, threads, seed, device, checkpoints.
     pub fn configure(mut self, change: impl FnOnce(WorkflowBuilder) -> WorkflowBuilder) -> Result<Self> {
+        let sets = std::mem::take(&mut self.workflow.sets);
         self.workflow = change(WorkflowBuilder::of(&self.workflow)).build()?;
+        self.workflow.sets = sets;
         Ok(self)
+    }
+
+    /// A trained likelihood from a model file, of a run with `learn = "likelihood"` or of [`workflow`](Self::workflow)`().save(…)`. The
+    /// simulator is only needed to simulate and to fit on.
+    pub fn load(
+        path: impl Into<std::path::PathBuf>,
+        simulator: Option<Arc<dyn Simulator>>,
+        device: Device,
+    ) -> Result<Self> {
+        let workflow = BasicWorkflow::load(path, simulator, device)?;
+        let exchangeable = !workflow.sets.is_empty();
+        let roles = workflow.roles_of_likelihood();
+        Ok(LikelihoodWorkflow { workflow, roles, exchangeable })
     }
 
     /// Trains on fresh simulations in every step.
@@ -195,5 +214,28 @@ impl LikelihoodWorkflow {
         }
         let (rows, owners) = observations(&data, &self.roles, Owners::All)?;
         Ok((rows, Some(owners)))
+    }
+}
+
+impl BasicWorkflow {
+    /// What a likelihood scores, and what it is given.
+    fn roles_of_likelihood(&self) -> Roles {
+        let names = |variables: &[VariableInfo]| variables.iter().map(|variable| variable.name.clone()).collect();
+        Roles {
+            parameters: names(self.data_variables()),
+            data_variables: names(self.parameters()),
+            kind: Some(if self.sets.is_empty() { Kind::Vector } else { Kind::Set }),
+            ..Roles::default()
+        }
+    }
+
+    /// Of data with sets whose elements are scored one by one, the first element of each set; other data as they are.
+    pub(super) fn single_elements(&self, data: &Record) -> Result<Record> {
+        if self.sets.is_empty() {
+            return Ok(data.clone());
+        }
+        let (rows, owners) = observations(data, &self.roles_of_likelihood(), Owners::All)?;
+        let first: Vec<usize> = (0..owners.len()).filter(|&row| row == 0 || owners[row] != owners[row - 1]).collect();
+        rows.select(&first)
     }
 }

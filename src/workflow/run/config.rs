@@ -22,6 +22,9 @@ pub struct RunConfig {
     /// What is learned from the simulations; the posterior by default.
     #[serde(skip_serializing_if = "Learn::is_posterior")]
     pub learn: Learn,
+    /// Whether the likelihood is that of the elements of sets, one by one; known once the data are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub elements: bool,
     /// A built-in simulator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulator: Option<String>,
@@ -49,6 +52,9 @@ pub struct RunConfig {
     /// Number of threads; results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Train an ensemble of so many members, whose seeds follow `seed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<usize>,
     /// Variables that are standardised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardize: Option<Vec<Variable>>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::RunConfig;
 use crate::approximators::{Approximator, ContinuousApproximator, RatioApproximator, ScoringRuleApproximator};
+use crate::data::Record;
 use crate::error::{Error, Result};
 use crate::networks::ScoringRuleNetwork;
 use crate::nn::Mlp;
@@ -108,22 +109,32 @@ pub(super) fn check(config: &RunConfig, learned: Learn) -> Result<()> {
     Ok(())
 }
 
-/// Puts data and parameters in each other's place.
-pub(super) fn exchange(config: &mut RunConfig, simulator: Option<&dyn Simulator>) -> Result<()> {
+/// Puts data and parameters in each other's place; the roles as they were, if they were not exchanged before.
+pub(super) fn exchange(config: &mut RunConfig, simulator: Option<&dyn Simulator>) -> Result<Option<Roles>> {
     if config.adapter.is_some() {
-        return Ok(());
+        return Ok(None);
     }
     let roles = match (&config.roles, simulator) {
         (Some(roles), _) => roles.clone(),
         (None, Some(simulator)) => Roles::of_simulator(simulator)?,
-        (None, None) => return Ok(()),
+        (None, None) => return Ok(None),
     };
-    if roles.kind.is_some_and(|kind| kind != Kind::Vector) {
-        let message = "a run learns the likelihood of vectors; for sets, whose elements are scored one by one, use \
-                       LikelihoodWorkflow, or give a row for each observation";
-        return Err(Error::argument("learn", message));
-    }
     config.adapter = Some(roles.likelihood_adapter());
     config.roles = Some(roles.exchanged());
-    Ok(())
+    Ok(Some(roles))
+}
+
+/// Whether the data are sets, whose elements the likelihood scores one by one; an error for series and images.
+pub(super) fn are_sets(roles: &Roles, example: &Record) -> Result<bool> {
+    let what = match roles.kind_of(example)? {
+        Kind::Vector => return Ok(false),
+        Kind::Set => return Ok(true),
+        Kind::Series => "series",
+        Kind::Image => "images",
+    };
+    let message = format!(
+        "the data are {what}, and a likelihood is learned of vectors and of sets; give summary statistics, or declare the kind \
+         as vector or set"
+    );
+    Err(Error::argument("learn", message))
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod learn;
+mod members;
 mod source;
 
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use super::defaults::Defaults;
 use super::fit::Fit;
 use super::fitting::Validation;
 use super::history::History;
+use super::likelihood::observations::{ObservationsDataset, Owners, observations};
 use super::roles::Roles;
+use super::variables::describe_sets;
 use crate::adapters::Adapter;
 use crate::approximators::{Approximator, ContinuousApproximator};
-use crate::data::Record;
+use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
@@ -42,6 +45,8 @@ pub struct Run<A: Approximator = ContinuousApproximator> {
     pub notes: Vec<String>,
     fit: Fit,
     source: Source,
+    /// The roles of sets whose elements are trained on one by one.
+    elements: Option<Roles>,
 }
 
 impl<A: Learned> Run<A> {
@@ -58,23 +63,43 @@ impl<A: Learned> Run<A> {
             Some(name) => Some(find(name)?.into()),
             None => None,
         };
-        if config.learn == Learn::Likelihood {
-            learn::exchange(&mut config, simulator.as_deref())?;
-        }
+        let fresh = match config.learn {
+            Learn::Likelihood => learn::exchange(&mut config, simulator.as_deref())?,
+            _ => None,
+        };
         let roles = match (&config.roles, &simulator) {
             (Some(roles), _) => Some(roles.clone()),
             (None, Some(simulator)) => Some(Roles::of_simulator(&**simulator)?),
             (None, None) if config.adapter.is_some() => None,
             (None, None) => Some(Roles::default()),
         };
-        let simulations = Simulations::find(&config, roles.as_ref(), simulator.as_deref(), seed, &pool)?;
-        let example = match (simulations.first(SHOWN, roles.as_ref())?, &simulator) {
+        // The roles that the simulations have, where a likelihood puts them in each other's place.
+        let given = match config.learn {
+            Learn::Likelihood => fresh.clone().or(roles.as_ref().map(Roles::exchanged)),
+            _ => roles.clone(),
+        };
+        let simulations = Simulations::find(&config, given.as_ref(), simulator.as_deref(), seed, &pool)?;
+        let mut example = match (simulations.first(SHOWN, given.as_ref())?, &simulator) {
             (Some(example), _) => example,
             (None, Some(simulator)) => simulator.sample(&Request::new(SHOWN, Key::new(seed).fork("example")))?,
             (None, None) => return Err(nothing_to_train_on()),
         };
+        if let Some(roles) = &fresh {
+            config.elements = learn::are_sets(roles, &example)?;
+        }
+        let elements = given.clone().filter(|_| config.elements);
+        let mut sets = Vec::new();
+        if let Some(roles) = &elements {
+            sets = describe_sets(&roles.data_variables, &example)?;
+            example = observations(&roles.repeat(&example)?, roles, Owners::All)?.0;
+            notes.push(
+                "the likelihood is that of each element of a set; at most 8 of a data set are used in a step".into(),
+            );
+        } else if let (Some(_), Some(roles)) = (&fresh, &roles) {
+            simulations.check_roles(roles)?;
+        }
         // What stands for missing values is the mean of all that is in memory.
-        let known = simulations.in_memory().unwrap_or(&example);
+        let known = simulations.in_memory().filter(|_| elements.is_none()).unwrap_or(&example);
         let defaults = match (&roles, &simulator) {
             (Some(roles), None) => Defaults::for_roles(roles, known)?,
             (Some(roles), Some(_)) if config.roles.is_some() => Defaults::for_roles(roles, known)?,
@@ -105,7 +130,7 @@ impl<A: Learned> Run<A> {
         }
         let adapter = config.adapter.get_or_insert(defaults.adapter).clone();
         let mut fit = config.training.complete(defaults.fit);
-        let source = simulations.divide(&mut config, roles.as_ref(), seed, &mut notes)?;
+        let source = simulations.divide(&mut config, given.as_ref(), seed, &mut notes)?;
         if let (Some(rows), None, false) = (source.rows()?, config.training.epochs, config.growing) {
             fit.epochs = Defaults::offline_epochs(rows, fit.batch_size);
             notes.push(format!("{} epochs for {rows} simulations; change it with --epochs", fit.epochs));
@@ -135,14 +160,18 @@ impl<A: Learned> Run<A> {
         };
         let mut workflow =
             builder.adapter(adapter).approximator(approximator).seed(seed).device(device).threads(threads).build()?;
-        source.check(workflow.adapter())?;
+        source.check(workflow.adapter(), elements.as_ref())?;
+        workflow.sets = sets;
         workflow.initialise(&example)?;
-        Ok(Run { config, workflow, example, notes, fit, source })
+        Ok(Run { config, workflow, example, notes, fit, source, elements })
     }
 
     /// Trains, or goes on from a checkpoint of the same run.
     pub fn train(&mut self, callbacks: &mut [&mut dyn Callback], resume: Option<&Checkpoint>) -> Result<History> {
         let fit = self.fit.clone();
+        if let Some(roles) = self.elements.clone() {
+            return self.train_elements(roles, fit, callbacks, resume);
+        }
         match &self.source {
             Source::Online => {
                 let validation = match self.config.validation {
@@ -163,6 +192,41 @@ impl<A: Learned> Run<A> {
                 self.workflow.fit_dataset(dataset, fit, validation, callbacks, resume)
             }
         }
+    }
+
+    /// As [`train`](Self::train), on the elements of sets.
+    fn train_elements(
+        &mut self,
+        roles: Roles,
+        fit: Fit,
+        callbacks: &mut [&mut dyn Callback],
+        resume: Option<&Checkpoint>,
+    ) -> Result<History> {
+        let validation = match (&self.source, self.config.validation) {
+            (Source::Online, None | Some(0)) => None,
+            (Source::Online, Some(count)) => Some(self.workflow.simulate_as(count, "validation")?),
+            _ => self.source.held_out()?,
+        };
+        let rows = |data: Record| Ok(observations(&roles.repeat(&data)?, &roles, Owners::All)?.0);
+        let validation = validation.map(rows).transpose()?.map_or(Validation::None, Validation::Data);
+        let key = self.workflow.key();
+        let dataset: Arc<dyn Dataset> = match &self.source {
+            Source::Online => {
+                let simulator = self.workflow.simulator.clone().ok_or_else(nothing_to_train_on)?;
+                let dataset = OnlineDataset::new(simulator, fit.batch_size, fit.batches_per_epoch, key.fork("online"))?;
+                Arc::new(dataset.pool(&self.workflow.pool))
+            }
+            Source::Offline { training, .. } => {
+                Arc::new(OfflineDataset::new(training.clone(), fit.batch_size, key.fork("offline"))?)
+            }
+            Source::Folder { shards, roles, held_out } => {
+                let lengths = (&self.config, fit.batch_size, fit.batches_per_epoch);
+                let adapter = self.workflow.adapter().clone();
+                Arc::new(folder_dataset(shards, roles, *held_out, &adapter, lengths, key.fork("offline"))?)
+            }
+        };
+        let dataset = ObservationsDataset { dataset, roles: roles.clone(), key: key.fork("observations") };
+        self.workflow.fit_dataset(dataset, fit, validation, callbacks, resume)
     }
 
     /// The length of the training.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::random::Key;
 use crate::simulators::{Pool, Request, Simulator};
 use crate::workflow::held_out::{drawn, usual};
+use crate::workflow::likelihood::observations::{Owners, observations};
 use crate::workflow::observed::{belongs, check_finite};
 use crate::workflow::roles::Roles;
 
@@ -90,6 +91,15 @@ impl Simulations {
         }
     }
 
+    /// Refuses simulations that do not fit other roles than those they were read with.
+    pub(super) fn check_roles(&self, roles: &Roles) -> Result<()> {
+        match self {
+            Simulations::Online => Ok(()),
+            Simulations::Memory(record) => roles.select(record).map(drop),
+            Simulations::Folder(shards) => roles.select(&shards.first(CHECKED_AT_ONCE)?).map(drop),
+        }
+    }
+
     /// Number of simulations that exist before the training.
     pub(super) fn count(&self) -> Result<usize> {
         match self {
@@ -156,12 +166,12 @@ impl Source {
     }
 
     /// Sends all data sets that are in memory through the adapter once, so that what is wrong with them is found before the
-    /// training. Those of a folder are looked at when their file is read.
-    pub(super) fn check(&self, adapter: &Adapter) -> Result<()> {
+    /// training. Those of a folder are looked at when their file is read. `elements` are the roles of sets whose elements are rows.
+    pub(super) fn check(&self, adapter: &Adapter, elements: Option<&Roles>) -> Result<()> {
         if let Source::Offline { training, .. } = self {
-            check_all(adapter, training)?;
+            check_all(adapter, training, elements)?;
         }
-        self.held_out()?.iter().try_for_each(|data| check_all(adapter, data))
+        self.held_out()?.iter().try_for_each(|data| check_all(adapter, data, elements))
     }
 }
 
@@ -218,12 +228,16 @@ pub(super) fn first(record: &Record, count: usize) -> Result<Record> {
     }
 }
 
-fn check_all(adapter: &Adapter, data: &Record) -> Result<()> {
+fn check_all(adapter: &Adapter, data: &Record, elements: Option<&Roles>) -> Result<()> {
     let rows = data.datasets()?.unwrap_or(0);
     let mut adapter = adapter.clone();
     for start in (0..rows).step_by(CHECKED_AT_ONCE) {
         let part = data.select(&(start..rows.min(start + CHECKED_AT_ONCE)).collect::<Vec<_>>())?;
         check_finite(&adapter, &part, start)?;
+        let part = match elements {
+            Some(roles) => observations(&part, roles, Owners::All)?.0,
+            None => part,
+        };
         let pass = Strictness::Strict.with_key(Key::new(0).fork("check"));
         Batch::from_record(&adapter.forward_learning(&part, pass)?)?;
     }

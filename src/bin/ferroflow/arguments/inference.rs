@@ -15,9 +15,9 @@ Example:
 The output holds [datasets, draws, dim] for each parameter. Draw k of data set i depends on the seed, i and k alone: draws 1000
 to 1999 (--first-draw 1000 --draws 1000) continue draws 0 to 999.")]
 pub struct Sample {
-    /// A model.safetensors that `ferroflow train` wrote
-    #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
+    /// A model.safetensors that `ferroflow train` wrote; or the members of an ensemble, whose draws are merged
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub model: Vec<PathBuf>,
     /// An .npz file with the observed data; the first axis is the data set, and one observation may come without it
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
@@ -48,11 +48,12 @@ pub struct Sample {
 Example:
   ferroflow log-prob --model model.safetensors --data data.npz --out log_prob.npz
 
-The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms.")]
+The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms; of a
+likelihood that was trained on sets, the sum over the elements of each set.")]
 pub struct LogProb {
-    /// A model.safetensors that `ferroflow train` wrote
-    #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
+    /// A model.safetensors that `ferroflow train` wrote; or the members of an ensemble, whose densities are averaged
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub model: Vec<PathBuf>,
     /// An .npz file with parameters and data; the first axis is the data set
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,

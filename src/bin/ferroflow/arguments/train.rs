@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use ferroflow::simulators::Kind;
 use ferroflow::workflow::Learn;
 
-use super::values::{bound, count, inference, positive, rate, seed, simulator, simulators_help, summary, threads};
+use super::values::{
+    at_least_two, bound, count, inference, positive, rate, seed, simulator, simulators_help, summary, threads,
+};
 
 /// Train a posterior, likelihood, estimates or ratio on simulations; writes model, history, pictures and a report.
 #[derive(Args)]
@@ -16,6 +18,7 @@ Examples:
   ferroflow train two-moons --budget 10000 --seed 3
   ferroflow train --data sims.npz --parameters a,b --data-variables x,y --kind set --lower b=0
   ferroflow train two-moons --learn likelihood --out runs/two-moons-likelihood
+  ferroflow train two-moons --members 4 --out runs/ensemble
   ferroflow train --config runs/linear-regression/config.toml
   ferroflow train --resume --out runs/linear-regression
 
@@ -49,6 +52,9 @@ pub struct Train {
     /// Go on with the interrupted run in --out; ends with the same bits as a run without interruption
     #[arg(long)]
     pub resume: bool,
+    /// Train an ensemble of N networks from different starting weights, each into a folder of its own in DIR
+    #[arg(long, value_name = "N", value_parser = at_least_two, allow_negative_numbers = true, conflicts_with = "resume")]
+    pub members: Option<usize>,
     /// One JSON object per line on standard output instead of text
     #[arg(long)]
     pub json: bool,

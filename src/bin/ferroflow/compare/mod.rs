@@ -1,19 +1,25 @@
 //! `ferroflow compare`.
 
+mod settings;
+
+use std::io::Write;
 use std::path::Path;
 
 use ferroflow::Error;
+use ferroflow::approximators::ModelComparisonApproximator;
+use ferroflow::codecs::atomic_write;
 use ferroflow::data::Record;
 use ferroflow::data::io::{read_npz, write_npz};
 use ferroflow::device::Device;
-use ferroflow::io::RunFolder;
+use ferroflow::io::{ModelFile, RunFolder};
 use ferroflow::simulators::{Simulator, find};
-use ferroflow::workflow::{ComparisonWorkflow, Defaults, Fit, FitOptions, Roles, Validation, WorkflowBuilder};
+use ferroflow::workflow::{Checkpoint, ComparisonWorkflow, Defaults, Fit, History, Roles, Validation, WorkflowBuilder};
 
 use crate::arguments::Compare;
 use crate::checks;
 use crate::output::{Outcome, Output, usage, warn};
 use crate::progress::Progress;
+use settings::Settings;
 
 /// Data sets that the comparison is examined on.
 const TEST: usize = 1000;
@@ -30,10 +36,7 @@ pub fn run(arguments: Compare) -> Outcome {
     }
     let threads = checks::threads(arguments.length.threads);
     let comparison = match &arguments.model {
-        Some(model) => {
-            checks::input(model)?;
-            ComparisonWorkflow::load(model, Device::cpu_with_threads(threads)?)?
-        }
+        Some(model) => load(model, arguments.length.device.as_deref().unwrap_or("cpu"), threads)?,
         None => train(&mut arguments, threads)?,
     };
     match &arguments.data {
@@ -42,43 +45,95 @@ pub fn run(arguments: Compare) -> Outcome {
     }
 }
 
-/// Trains a comparison, saves and examines it.
+/// A trained comparison from its file.
+fn load(model: &Path, device: &str, threads: usize) -> Outcome<ComparisonWorkflow> {
+    checks::input(model)?;
+    Ok(ComparisonWorkflow::load(model, Device::named(device, threads)?)?)
+}
+
+/// A training that was interrupted: where, and how far it came.
+struct Interrupted {
+    folder: RunFolder,
+    /// None where the first epoch had not begun.
+    checkpoint: Option<Checkpoint>,
+}
+
+impl Interrupted {
+    fn open(folder: &Path) -> Outcome<Self> {
+        let folder = RunFolder::open(folder)?;
+        let checkpoint = match folder.model().exists() {
+            true => Some(Checkpoint::from_file::<ModelComparisonApproximator>(&ModelFile::load(&folder.model())?)?),
+            false => None,
+        };
+        Ok(Interrupted { folder, checkpoint })
+    }
+
+    /// Trained to the end, and examined.
+    fn is_complete(&self) -> bool {
+        self.checkpoint.as_ref().is_some_and(Checkpoint::is_complete) && self.folder.path().join("report.html").exists()
+    }
+}
+
+/// The settings of a comparison that is resumed; options that would change its result are refused.
+fn resumed(arguments: &Compare, folder: &RunFolder) -> Outcome<Settings> {
+    let saved = Settings::load(&folder.config())?;
+    let asked = saved.clone().overridden(arguments);
+    checks::unchanged(&saved.to_toml()?, &asked.to_toml()?, folder.path())?;
+    Ok(asked)
+}
+
+/// Trains a comparison, or goes on with one; saves and examines it.
 fn train(arguments: &mut Compare, threads: usize) -> Outcome<ComparisonWorkflow> {
-    let files = arguments.simulators.iter().filter(|name| name.ends_with(".npz")).count();
-    let seed = arguments.length.seed.unwrap_or(0);
-    let device = Device::named(arguments.length.device.as_deref().unwrap_or("cpu"), threads)?;
-    let configure = |builder: WorkflowBuilder<_>| builder.threads(threads).device(device);
+    let interrupted = match arguments.resume {
+        true => Some(Interrupted::open(&arguments.out)?),
+        false => None,
+    };
+    let settings = match &interrupted {
+        Some(interrupted) => resumed(arguments, &interrupted.folder)?,
+        None => Settings::of(arguments),
+    };
     let mut output = Output::default();
+    if let Some(interrupted) = interrupted.as_ref().filter(|interrupted| interrupted.is_complete()) {
+        let folder = interrupted.folder.path().display();
+        output.line(format!("the comparison in {folder} is complete; nothing is left to train"));
+        return load(&interrupted.folder.model(), &settings.device, threads);
+    }
+    let files = settings.simulators.iter().filter(|name| name.ends_with(".npz")).count();
+    let seed = settings.seed;
+    let device = Device::named(&settings.device, threads)?;
+    let configure = |builder: WorkflowBuilder<_>| builder.threads(threads).device(device);
+    let checkpoint = interrupted.as_ref().and_then(|interrupted| interrupted.checkpoint.as_ref());
     let (comparison, test) = match files {
         0 => {
             let mut models: Vec<(String, Box<dyn Simulator>)> = Vec::new();
-            for name in &arguments.simulators {
+            for name in &settings.simulators {
                 models.push((name.clone(), find(name)?));
             }
-            if !arguments.data_variables.is_empty() {
+            if !settings.data_variables.is_empty() {
                 return Err(usage("--data-variables belongs to .npz files; built-in simulators know their data"));
             }
             let mut comparison = ComparisonWorkflow::for_simulators(models, seed)?.configure(configure)?;
-            let fit = options(arguments).complete(Fit { epochs: 50, batches_per_epoch: 200, ..Fit::default() });
-            let validation = arguments.length.validation.filter(|count| *count > 0);
+            let fit = settings.training.complete(Fit { epochs: 50, batches_per_epoch: 200, ..Fit::default() });
+            let validation = settings.validation.filter(|count| *count > 0);
             let validation = validation.map_or(Validation::None, Validation::Simulations);
-            let mut progress = begin(arguments, &mut comparison, output, &fit)?;
-            comparison.workflow_mut().fit_online_with(fit, validation, &mut [&mut progress], None)?;
+            let mut progress = begin(arguments, &settings, interrupted.as_ref(), &mut comparison, output, &fit)?;
+            comparison.workflow_mut().fit_online_with(fit, validation, &mut [&mut progress], checkpoint)?;
             progress.finish();
+            restore_history(&mut comparison, interrupted.as_ref())?;
             let test = comparison.simulate(TEST)?;
             (comparison, test)
         }
-        count if count == arguments.simulators.len() => {
-            if arguments.data_variables.is_empty() {
+        count if count == settings.simulators.len() => {
+            if settings.data_variables.is_empty() {
                 return Err(usage("name the arrays that are observed with --data-variables"));
             }
             let roles = Roles {
-                data_variables: arguments.data_variables.clone(),
-                conditions: arguments.conditions.clone(),
+                data_variables: settings.data_variables.clone(),
+                conditions: settings.conditions.clone(),
                 ..Roles::default()
             };
             let mut simulations = Vec::new();
-            for file in &arguments.simulators {
+            for file in &settings.simulators {
                 let path = Path::new(file);
                 checks::input(path)?;
                 let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -88,14 +143,15 @@ fn train(arguments: &mut Compare, threads: usize) -> Outcome<ComparisonWorkflow>
             let mut comparison = comparison.configure(configure)?;
             let (training, held_out) = divided(&data)?;
             let rows = training.datasets()?.unwrap_or(0);
-            let mut fit = options(arguments).complete(Fit { patience: Some(10), ..Fit::default() });
-            if arguments.length.epochs.is_none() {
+            let mut fit = settings.training.complete(Fit { patience: Some(10), ..Fit::default() });
+            if settings.training.epochs.is_none() {
                 fit.epochs = Defaults::offline_epochs(rows, fit.batch_size);
             }
-            let mut progress = begin(arguments, &mut comparison, output, &fit)?;
+            let mut progress = begin(arguments, &settings, interrupted.as_ref(), &mut comparison, output, &fit)?;
             let validation = Validation::Data(held_out.clone());
-            comparison.workflow_mut().fit_offline_with(training, fit, validation, &mut [&mut progress], None)?;
+            comparison.workflow_mut().fit_offline_with(training, fit, validation, &mut [&mut progress], checkpoint)?;
             progress.finish();
+            restore_history(&mut comparison, interrupted.as_ref())?;
             (comparison, held_out)
         }
         _ => return Err(usage("--simulators mixes built-in simulators and .npz files; give one or the other")),
@@ -116,23 +172,46 @@ fn train(arguments: &mut Compare, threads: usize) -> Outcome<ComparisonWorkflow>
 }
 
 /// Makes the folder, now that everything that was given is known to fit together. An earlier comparison is never overwritten.
-fn begin(arguments: &mut Compare, comparison: &mut ComparisonWorkflow, output: Output, fit: &Fit) -> Outcome<Progress> {
+fn begin(
+    arguments: &mut Compare,
+    settings: &Settings,
+    interrupted: Option<&Interrupted>,
+    comparison: &mut ComparisonWorkflow,
+    mut output: Output,
+    fit: &Fit,
+) -> Outcome<Progress> {
     fit.check()?;
-    arguments.out = RunFolder::create(&arguments.out)?.path().to_path_buf();
+    match interrupted {
+        Some(Interrupted { checkpoint: Some(checkpoint), .. }) => {
+            output.line(format!("going on after epoch {}\n", checkpoint.epochs()));
+        }
+        _ => {
+            let folder = match interrupted {
+                Some(interrupted) => interrupted.folder.clone(),
+                None => RunFolder::create(&arguments.out)?,
+            };
+            arguments.out = folder.path().to_path_buf();
+            let toml = settings.to_toml()?;
+            atomic_write(folder.config(), |file| file.write_all(toml.as_bytes()))?;
+            output.line(format!(
+                "Ctrl-C keeps the last complete epoch; go on with: ferroflow compare --resume --out {}\n",
+                arguments.out.display()
+            ));
+        }
+    }
     comparison.workflow_mut().set_checkpoints(&arguments.out);
     Ok(Progress::new(output, fit.epochs))
 }
 
-fn options(arguments: &Compare) -> FitOptions {
-    let length = &arguments.length;
-    FitOptions {
-        epochs: length.epochs,
-        batches_per_epoch: length.batches_per_epoch,
-        batch_size: length.batch_size,
-        learning_rate: length.learning_rate,
-        patience: length.patience,
-        ..FitOptions::default()
+/// The losses of a training that was complete before, and only examined now.
+fn restore_history(comparison: &mut ComparisonWorkflow, interrupted: Option<&Interrupted>) -> Outcome {
+    let complete = |i: &&Interrupted| i.checkpoint.as_ref().is_some_and(Checkpoint::is_complete);
+    if let Some(interrupted) = interrupted.filter(complete)
+        && interrupted.folder.history().exists()
+    {
+        comparison.workflow_mut().set_history(History::read_csv(&interrupted.folder.history())?);
     }
+    Ok(())
 }
 
 /// Every tenth data set, up to a thousand, is held out: the models take turns.
@@ -157,7 +236,7 @@ fn predict(comparison: &ComparisonWorkflow, data: &Path, out: &Path) -> Outcome 
     write_npz(&file, &predictions.to_record()?)?;
     let picture = out.join("model_probabilities.svg");
     let figure = predictions.figure()?;
-    ferroflow::codecs::atomic_write(&picture, |file| std::io::Write::write_all(file, figure.svg.as_bytes()))?;
+    atomic_write(&picture, |file| file.write_all(figure.svg.as_bytes()))?;
     let mut output = Output::default();
     let mut shown = predictions.clone();
     shown.rows.truncate(SHOWN);

@@ -1,7 +1,8 @@
 //! Several approximators of the same posterior: their draws together, and how far they disagree.
 
+mod training;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -9,13 +10,11 @@ use rand::seq::SliceRandom;
 use super::basic::{BasicWorkflow, Workflow};
 use super::builder::WorkflowBuilder;
 use super::diagnose::Diagnosis;
-use super::fit::Fit;
-use super::fitting::Validation;
-use super::history::History;
 use crate::codecs::Array;
-use crate::data::{Column, Dataset, OfflineDataset, OnlineDataset, Record, RememberedDataset};
+use crate::data::{Column, Record};
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::io::VariableInfo;
 use crate::random::Key;
 
 /// Draws for each data set when an ensemble is examined.
@@ -95,59 +94,6 @@ impl EnsembleWorkflow {
         self.first().simulate(count)
     }
 
-    /// Trains all members on the same fresh simulations, which are made once; the losses of each member.
-    pub fn fit_online(&mut self, fit: Fit) -> Result<Vec<History>> {
-        fit.check()?;
-        let first = self.first();
-        let simulator = first.simulator.clone().ok_or_else(|| {
-            Error::argument(
-                "simulator",
-                "the first member has none; use fit_offline with simulations that exist already",
-            )
-        })?;
-        let key = first.key().fork("online");
-        let dataset = OnlineDataset::new(simulator, fit.batch_size, fit.batches_per_epoch, key)?.pool(&first.pool);
-        let dataset: Arc<dyn Dataset> = Arc::new(RememberedDataset::new(dataset));
-        self.members
-            .iter_mut()
-            .map(|(_, member)| member.fit_dataset(dataset.clone(), fit.clone(), Validation::None, &mut [], None))
-            .collect()
-    }
-
-    /// Trains each member on simulations that exist already. `data_reuse` in `[0, 1]` says how much of them members have in common:
-    /// with 1 each sees all, with 0 each sees a part of its own; with `M` members each sees the share `1/(r + (1 − r) M)`.
-    pub fn fit_offline(
-        &mut self,
-        data: Record,
-        fit: Fit,
-        validation: Validation,
-        data_reuse: f64,
-    ) -> Result<Vec<History>> {
-        fit.check()?;
-        if !(0.0..=1.0).contains(&data_reuse) {
-            return Err(Error::argument("data_reuse", format!("{data_reuse} was given; give a number from 0 to 1")));
-        }
-        let validation = match validation {
-            Validation::Simulations(count) => Validation::Data(self.first().simulate_as(count, "validation")?),
-            other => other,
-        };
-        let rows = data.datasets()?.unwrap_or(0);
-        let count = self.members.len();
-        let share = 1.0 / (data_reuse + (1.0 - data_reuse) * count as f64);
-        let window = (rows as f64 * share).ceil() as usize;
-        let mut histories = Vec::with_capacity(count);
-        for (number, (_, member)) in self.members.iter_mut().enumerate() {
-            let start = number * rows / count;
-            let own = match window < rows {
-                true => data.select(&(0..window).map(|i| (start + i) % rows).collect::<Vec<_>>())?,
-                false => data.clone(),
-            };
-            let dataset = OfflineDataset::new(own, fit.batch_size, member.key().fork("offline"))?;
-            histories.push(member.fit_dataset(dataset, fit.clone(), validation.clone(), &mut [], None)?);
-        }
-        Ok(histories)
-    }
-
     /// Posterior draws of all members together, each with the same weight: name → `[datasets, draws, dim]`.
     pub fn sample(&self, observed: &Record, draws: usize) -> Result<Record> {
         self.sample_weighted(observed, draws, &vec![1.0; self.members.len()])
@@ -156,11 +102,23 @@ impl EnsembleWorkflow {
     /// As [`sample`](Self::sample) with a weight for each member. How many draws a member gives is random and the same for all data
     /// sets.
     pub fn sample_weighted(&self, observed: &Record, draws: usize, weights: &[f64]) -> Result<Record> {
+        let seed = self.first().seed();
+        self.sample_by(draws, weights, seed, |_, member, count| member.sample(observed, count))
+    }
+
+    /// Draws of members, `of(number, member, count)` from each, in a random order.
+    fn sample_by(
+        &self,
+        draws: usize,
+        weights: &[f64],
+        seed: u64,
+        of: impl Fn(usize, &BasicWorkflow, usize) -> Result<Record>,
+    ) -> Result<Record> {
         if draws == 0 {
             return Err(Error::argument("draws", "0 was given; ask for at least 1"));
         }
         let weights = self.weights(weights)?;
-        let key = Key::new(self.first().seed()).fork("ensemble");
+        let key = Key::new(seed).fork("ensemble");
         let mut stream = key.stream();
         let mut counts = vec![0usize; self.members.len()];
         for _ in 0..draws {
@@ -173,9 +131,17 @@ impl EnsembleWorkflow {
         }
         let mut order: Vec<usize> = (0..draws).collect();
         order.shuffle(&mut stream);
-        let given = self.members.iter().zip(&counts).filter(|(_, count)| **count > 0);
-        let parts = given.map(|((_, member), &count)| member.sample(observed, count)).collect::<Result<Vec<_>>>()?;
+        let given = self.members.iter().zip(&counts).enumerate().filter(|(_, (_, count))| **count > 0);
+        let parts =
+            given.map(|(number, ((_, member), &count))| of(number, member, count)).collect::<Result<Vec<_>>>()?;
         merged(&parts, &order)
+    }
+
+    /// As [`sample_weighted`](Self::sample_weighted) with a seed of its own; the members' seeds follow it.
+    pub fn sample_from(&self, observed: &Record, draws: usize, weights: &[f64], seed: u64) -> Result<Record> {
+        self.sample_by(draws, weights, seed, |number, member, count| {
+            member.sample_from(observed, count, 0, seed.wrapping_add(number as u64))
+        })
     }
 
     /// Draws of each member: its name, and name → `[datasets, draws, dim]`.
@@ -227,9 +193,13 @@ impl EnsembleWorkflow {
 
     /// Examines the merged draws on `count` fresh simulations; the page says how far the members disagree.
     pub fn diagnose(&self, count: usize) -> Result<Diagnosis> {
-        let data = self.first().simulate_as(count, "diagnose")?;
-        let mut diagnosis = self.first().diagnose_draws(&data, &self.sample(&data, DRAWS)?)?;
-        let disagreement = self.disagreement(&data, DRAWS)?;
+        self.diagnose_on(&self.first().simulate_as(count, "diagnose")?, DRAWS)
+    }
+
+    /// As [`diagnose`](Self::diagnose), on data sets whose parameters are known.
+    pub fn diagnose_on(&self, data: &Record, draws: usize) -> Result<Diagnosis> {
+        let mut diagnosis = self.first().diagnose_draws(data, &self.sample(data, draws)?)?;
+        let disagreement = self.disagreement(data, draws)?;
         for (name, value) in disagreement.names.iter().zip(disagreement.means()) {
             let label = format!("Disagreement of {} members about {name}", self.members.len());
             diagnosis.report.facts.push((label, format!("{:.1} % of the posterior variance", 100.0 * value)));
@@ -246,6 +216,30 @@ impl EnsembleWorkflow {
             member.save(own.join("model.safetensors"))?;
         }
         Ok(())
+    }
+
+    /// Members from model files, named by their place from 0 on. They infer the same parameters from the same data.
+    pub fn from_files(paths: &[impl AsRef<Path>], device: &Device) -> Result<Self> {
+        let mut members: Vec<(String, BasicWorkflow)> = Vec::with_capacity(paths.len());
+        for (number, path) in paths.iter().enumerate() {
+            let member = BasicWorkflow::load(path.as_ref(), None, device.clone())?;
+            if let Some((_, first)) = members.first() {
+                let names = |member: &BasicWorkflow| {
+                    let list = |of: &[VariableInfo]| of.iter().map(|v| v.name.clone()).collect::<Vec<_>>().join(", ");
+                    format!("{} from {}", list(member.parameters()), list(member.data_variables()))
+                };
+                if (first.parameters(), first.data_variables()) != (member.parameters(), member.data_variables()) {
+                    let message = format!(
+                        "infers {}, the first model {}; the members of an ensemble infer the same from the same",
+                        names(&member),
+                        names(first)
+                    );
+                    return Err(Error::file(path.as_ref(), message));
+                }
+            }
+            members.push((number.to_string(), member));
+        }
+        EnsembleWorkflow::of_members(members)
     }
 
     /// Reads the members that [`save`](Self::save) wrote, in alphabetical order of their names.
