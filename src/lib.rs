@@ -29,7 +29,7 @@
 //! | floor | rooms | what is there |
 //! |---|---|---|
 //! | 1 | [`error`], [`math`], [`random`], [`codecs`] | one error type; scalar functions with derivatives; counter-based random streams; files as arrays |
-//! | 2 | [`device`] | memory and kernels: SIMD lanes, vector functions, the packed matrix product, threads |
+//! | 2 | [`device`] | memory and kernels: SIMD lanes, vector functions, the packed matrix product, threads; GPUs through WebGPU (feature `wgpu`) |
 //! | 3 | [`tensor`], [`ops`] | tensors, and the table of operations with one file each |
 //! | 4 | [`parameters`], [`autodiff`], [`optim`] | named flat weights; the tape; Adam and schedules |
 //! | 5 | [`nn`], [`distributions`], [`bijections`] | layers; base distributions; invertible maps with log-determinants |

@@ -16,5 +16,5 @@ pub use crate::random::{Key, Stream};
 pub use crate::simulators::{Draw, LinearRegression, Simulator, View};
 pub use crate::workflow::{
     BasicWorkflow, ComparisonWorkflow, EnsembleWorkflow, Fit, JointWorkflow, LikelihoodWorkflow, PointWorkflow,
-    RatioWorkflow, Validation, linear_regression_adapter,
+    RatioWorkflow, Roles, Validation, linear_regression_adapter,
 };

@@ -319,6 +319,8 @@ const CASES: &[Case] = &[
     ("train two-moons --summary deep-set", FAILED, "nothing to read"),
     ("train two-moons --inference oracle", USAGE, "the names are"),
     ("train two-moons --device tpu", FAILED, "ferroflow devices"),
+    ("train two-moons --device wgpu:first", FAILED, "ferroflow devices"),
+    ("sample --model M --data good.npz --draws 3 --device tpu --out a.npz", FAILED, "ferroflow devices"),
     ("train two-moons --patience 3", FAILED, "add --validation"),
     ("train two-moons --budget 100000000000000", FAILED, "of memory are needed"),
     ("train two-moons --budget 50 --validation 50", FAILED, "leave at least one for training"),

@@ -121,7 +121,12 @@ impl Adapter {
 
     /// Leaves out elements of a set of which a value, or every value, is NaN; see [`DropMissing`].
     pub fn drop_missing_where(self, keys: impl Into<Keys>, how: How) -> Self {
-        self.with(Transform::DropMissing(DropMissing { keys: keys.into(), how }))
+        self.with(Transform::DropMissing(DropMissing { keys: keys.into(), how, count: None }))
+    }
+
+    /// Leaves out elements of a set of which a value, or every value, is NaN, and counts those that remain; see [`DropMissing`].
+    pub fn drop_missing_and_count(self, keys: impl Into<Keys>, how: How, count: impl Into<String>) -> Self {
+        self.with(Transform::DropMissing(DropMissing { keys: keys.into(), how, count: Some(count.into()) }))
     }
 
     /// Inserts axes of size one; see [`ExpandDims`].

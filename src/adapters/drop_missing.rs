@@ -28,6 +28,10 @@ pub struct DropMissing {
     /// Which elements are missing.
     #[serde(default)]
     pub how: How,
+    /// A new column `[datasets, 1]` with the number of elements that remain, without which a network that averages over elements does
+    /// not know how much was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
 }
 
 /// Which elements [`DropMissing`] leaves out.
@@ -131,11 +135,19 @@ impl DropMissing {
             forget(log_det.as_deref_mut(), &key, context, "drop_missing");
             replace(record, &key, column)?;
         }
+        if let Some(count) = &self.count {
+            let sizes: Vec<f64> = kept.offsets.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
+            let array = Array::f64([sizes.len(), 1], sizes)?;
+            record.insert(count, Column { array, offsets: None, shared: false });
+        }
         Ok(())
     }
 
     /// What was left out has no influence.
     pub(super) fn pullback(&self, before: &Record, gradient: &mut Record) -> Result<()> {
+        if let Some(count) = &self.count {
+            gradient.remove(count);
+        }
         let keys = present(&self.keys, before, false)?;
         let Some(kept) = self.kept(&keys, before)? else { return Ok(()) };
         for key in keys {
@@ -167,6 +179,7 @@ impl std::fmt::Display for DropMissing {
             How::Any => "any",
             How::All => "all",
         };
-        write!(f, "drop_missing {}, where {how} is NaN", self.keys)
+        write!(f, "drop_missing {}, where {how} is NaN", self.keys)?;
+        self.count.iter().try_for_each(|count| write!(f, ", number of the others in {count}"))
     }
 }

@@ -246,6 +246,11 @@ impl Transform {
         match self {
             Transform::Concatenate(t) => origins.merge(&t.keys, &t.into),
             Transform::Drop(t) => origins.retain(|key| !t.keys.iter().any(|k| k == key)),
+            Transform::DropMissing(t) => {
+                if let (Some(key), Some(count)) = (t.keys.first(), &t.count) {
+                    origins.copy(key, std::slice::from_ref(count));
+                }
+            }
             Transform::Group(t) => origins.merge(&t.keys, &t.into),
             Transform::Keep(t) => origins.retain(|key| t.keys.iter().any(|k| k == key)),
             Transform::NanToNum(t) if t.return_mask => {

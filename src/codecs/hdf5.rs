@@ -21,13 +21,14 @@ pub fn read_where(path: impl AsRef<Path>, wanted: impl Fn(&str) -> bool) -> Resu
     each_dataset(path.as_ref(), wanted, array_of)
 }
 
-/// Types and shapes of the arrays at the root of a file. Only headers are read.
+/// Types and shapes of the arrays of numbers and booleans at the root of a file; others are passed over. Only headers are read.
 ///
 /// # Errors
 ///
-/// As for [`read_where`].
+/// [`Error::File`] if the file is missing, damaged or cut off.
 pub fn forms(path: impl AsRef<Path>) -> Result<IndexMap<String, Form>> {
-    each_dataset(path.as_ref(), |_| true, |dataset| form_of(dataset).map(|(form, _)| form))
+    let all = each_dataset(path.as_ref(), |_| true, |dataset| Ok(form_of(dataset).ok()))?;
+    Ok(all.into_iter().filter_map(|(name, form)| Some((name, form?.0))).collect())
 }
 
 fn each_dataset<T>(

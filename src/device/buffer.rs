@@ -17,6 +17,8 @@ const CLASSES: usize = 160;
 #[derive(Debug)]
 pub(super) enum Memory {
     Cpu(Words),
+    #[cfg(feature = "wgpu")]
+    Wgpu(super::wgpu::Words),
 }
 
 #[derive(Debug)]
@@ -53,6 +55,10 @@ impl Buffer {
         &self.allocation.memory
     }
 
+    pub(super) fn is_from(&self, pool: &Arc<Pool>) -> bool {
+        Arc::ptr_eq(&self.pool, pool)
+    }
+
     pub(super) fn shares_memory_with(&self, other: &Buffer) -> bool {
         Arc::ptr_eq(&self.allocation, &other.allocation)
     }
@@ -87,6 +93,11 @@ impl Slice<'_> {
     /// Number of 32-bit words.
     pub fn words(&self) -> usize {
         self.words
+    }
+
+    /// No word of the same buffer: an operand that a kernel does not look at.
+    pub fn nothing(self) -> Self {
+        Slice { words: 0, ..self }
     }
 
     pub(super) fn expect_length(&self, operation: &str, words: usize) -> Result<()> {

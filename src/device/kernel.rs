@@ -1,13 +1,16 @@
 //! A kernel: one launchable function, under one name on every device.
 
-use super::cpu::Launch;
+use super::{cpu, gpu};
+use crate::error::Result;
 
 /// A launchable function. The name is that of the operation's file: `coupling_affine` or `coupling_affine_backward`.
 pub struct Kernel {
     /// The name, the same on every device.
     pub name: &'static str,
     /// The function on the CPU.
-    pub cpu: fn(&mut Launch<'_>),
+    pub cpu: fn(&mut cpu::Launch<'_>),
+    /// Which programs run on a GPU, and on how much; `None` where there are none yet.
+    pub gpu: Option<fn(&gpu::Launch<'_>) -> Result<()>>,
 }
 
 impl std::fmt::Debug for Kernel {

@@ -6,7 +6,12 @@
 
 mod buffer;
 pub mod cpu;
+pub mod gpu;
 mod kernel;
+#[cfg(any(test, feature = "wgpu"))]
+mod shaders;
+#[cfg(feature = "wgpu")]
+mod wgpu;
 
 use std::sync::Arc;
 
@@ -24,8 +29,14 @@ pub struct Device {
 }
 
 struct Inner {
-    backend: Cpu,
+    backend: Backend,
     pool: Arc<Pool>,
+}
+
+enum Backend {
+    Cpu(Cpu),
+    #[cfg(feature = "wgpu")]
+    Wgpu(Box<wgpu::Wgpu>),
 }
 
 /// What a device is, for people: `ferroflow devices` prints it.
@@ -37,30 +48,55 @@ pub struct Description {
     pub hardware: String,
     /// Instruction set or driver that runs the kernels.
     pub kernels: String,
-    /// Number of threads that kernels use.
+    /// Number of threads that kernels use; 0 on a GPU.
     pub threads: usize,
+    /// What bounds the size of a problem, in words for people; empty on the CPU.
+    pub limits: String,
 }
 
 impl Device {
     /// The CPU with one thread and the widest instruction set it has. Starts no thread.
     pub fn cpu() -> Self {
-        Device::from_backend(Cpu::single())
+        Device::from_backend(Backend::Cpu(Cpu::single()))
     }
 
     /// The CPU with a number of threads, this one included. Results do not depend on the number.
     pub fn cpu_with_threads(threads: usize) -> Result<Self> {
-        Ok(Device::from_backend(Cpu::new(threads, Isa::default())?))
+        Ok(Device::from_backend(Backend::Cpu(Cpu::new(threads, Isa::default())?)))
     }
 
     /// The CPU with a number of threads and an instruction set of one's choice, for tests and comparisons.
     pub fn cpu_with(threads: usize, isa: Isa) -> Result<Self> {
-        Ok(Device::from_backend(Cpu::new(threads, isa)?))
+        Ok(Device::from_backend(Backend::Cpu(Cpu::new(threads, isa)?)))
     }
 
-    /// The device of a name as the command line takes it: `cpu`.
+    /// The GPU of a number that [`devices`] lists, through Vulkan, Metal or DirectX 12 as the system has them.
+    ///
+    /// # Errors
+    /// There is no such GPU, or its driver does not offer what the shaders need.
+    #[cfg(feature = "wgpu")]
+    pub fn wgpu(index: usize) -> Result<Self> {
+        Ok(Device::from_backend(Backend::Wgpu(Box::new(wgpu::Wgpu::open(index, None)?))))
+    }
+
+    /// A GPU that starts no more than so many groups at a time, for tests.
+    #[cfg(feature = "wgpu")]
+    pub fn wgpu_with_groups(index: usize, groups: u32) -> Result<Self> {
+        Ok(Device::from_backend(Backend::Wgpu(Box::new(wgpu::Wgpu::open(index, Some(groups))?))))
+    }
+
+    /// The device of a name as the command line takes it: `cpu`, `wgpu` or, for the second GPU, `wgpu:1`.
     pub fn named(name: &str, threads: usize) -> Result<Self> {
-        match name {
-            "cpu" => Device::cpu_with_threads(threads),
+        let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
+        match (kind, index.parse::<usize>()) {
+            ("cpu", _) if name == "cpu" => Device::cpu_with_threads(threads),
+            #[cfg(feature = "wgpu")]
+            ("wgpu", Ok(index)) => Device::wgpu(index),
+            #[cfg(not(feature = "wgpu"))]
+            ("wgpu", Ok(_)) => Err(Error::argument(
+                "device",
+                "wgpu is not part of this build; build with `--features wgpu`, or choose cpu",
+            )),
             _ => Err(Error::argument(
                 "device",
                 format!(
@@ -70,18 +106,26 @@ impl Device {
         }
     }
 
-    fn from_backend(backend: Cpu) -> Self {
+    fn from_backend(backend: Backend) -> Self {
         Device { inner: Arc::new(Inner { backend, pool: Arc::default() }) }
     }
 
     /// What this device is.
     pub fn describe(&self) -> Description {
-        self.inner.backend.describe()
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => cpu.describe(),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.describe(),
+        }
     }
 
     /// Memory for `words` 32-bit words. The contents are whatever was there before.
     pub fn allocate(&self, words: usize) -> Result<Buffer> {
-        self.inner.pool.take(words, |words| Ok(Memory::Cpu(cpu::Words::new(words)?)))
+        self.inner.pool.take(words, |words| match &self.inner.backend {
+            Backend::Cpu(_) => Ok(Memory::Cpu(cpu::Words::new(words)?)),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => Ok(Memory::Wgpu(wgpu.allocate(words)?)),
+        })
     }
 
     /// Bytes taken from the system so far, in use or waiting in the pool.
@@ -92,24 +136,56 @@ impl Device {
     /// Copies words from the host into a slice of device memory of the same length.
     pub fn upload(&self, words: &[u32], to: Slice) -> Result<()> {
         to.expect_length("upload", words.len())?;
-        self.inner.backend.upload(words, to)
+        self.expect_own("upload", &[to])?;
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => cpu.upload(words, to),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.upload(words, to),
+        }
     }
 
     /// Copies a slice of device memory to the host; waits until it is complete.
     pub fn download(&self, from: Slice, words: &mut [u32]) -> Result<()> {
         from.expect_length("download", words.len())?;
-        self.inner.backend.download(from, words)
+        self.expect_own("download", &[from])?;
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => cpu.download(from, words),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.download(from, words),
+        }
+    }
+
+    /// Waits until everything that was launched is done.
+    pub fn synchronise(&self) -> Result<()> {
+        match &self.inner.backend {
+            Backend::Cpu(_) => Ok(()),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.synchronise(),
+        }
     }
 
     /// Sets every word of a slice.
     pub fn fill(&self, to: Slice, word: u32) -> Result<()> {
-        self.inner.backend.fill(to, word)
+        self.expect_own("fill", &[to])?;
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => cpu.fill(to, word),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(_) => {
+                self.dispatch(gpu::FILL, &[word, to.words as u32], &[], &[to], gpu::groups_for(to.words))
+            }
+        }
     }
 
     /// Copies between slices of equal length on the device; they must not overlap.
     pub fn copy(&self, from: Slice, to: Slice) -> Result<()> {
         to.expect_length("copy", from.words())?;
-        self.inner.backend.copy(from, to)
+        self.expect_own("copy", &[from, to])?;
+        check_disjoint("copy", &[from], &[to])?;
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => cpu.copy(from, to),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.copy(from, to),
+        }
     }
 
     /// Runs a kernel. `inputs` are read, `outputs` are written (or read and written, as the kernel says). An output must
@@ -121,13 +197,73 @@ impl Device {
         inputs: &[Slice],
         outputs: &[Slice],
     ) -> Result<()> {
-        self.inner.backend.launch(kernel, bytemuck::bytes_of(arguments), inputs, outputs)
+        self.expect_own(kernel.name, inputs)?;
+        self.expect_own(kernel.name, outputs)?;
+        check_disjoint(kernel.name, inputs, outputs)?;
+        let arguments = bytemuck::bytes_of(arguments);
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => cpu.launch(kernel, arguments, inputs, outputs),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(_) => match kernel.gpu {
+                Some(run) => run(&gpu::Launch { device: self, arguments, inputs, outputs }),
+                None => Err(Error::device("wgpu", format!("{} has no shader yet; choose the device cpu", kernel.name))),
+            },
+        }
+    }
+
+    /// Runs a program of a GPU; its arguments are those of the kernel.
+    #[cfg_attr(not(feature = "wgpu"), allow(unused_variables))]
+    fn dispatch(
+        &self,
+        program: gpu::Program,
+        arguments: &[u32],
+        inputs: &[Slice],
+        outputs: &[Slice],
+        groups: usize,
+    ) -> Result<()> {
+        match &self.inner.backend {
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.dispatch(program, arguments, inputs, outputs, groups),
+            Backend::Cpu(_) => Err(Error::device("cpu", format!("{} is a program of GPUs", program.entry))),
+        }
+    }
+
+    /// A device reads and writes its own memory only.
+    fn expect_own(&self, operation: &str, slices: &[Slice]) -> Result<()> {
+        match slices.iter().all(|slice| slice.buffer.is_from(&self.inner.pool)) {
+            true => Ok(()),
+            false => Err(Error::device(
+                self.describe().name,
+                format!("{operation}: a tensor lies on another device; move it, or compute where it is"),
+            )),
+        }
     }
 
     /// True when both handles mean the same device.
     pub fn same_as(&self, other: &Device) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
+}
+
+/// All devices of this machine that networks can compute on, the CPU with a number of threads first.
+pub fn devices(threads: usize) -> Result<Vec<Description>> {
+    #[allow(unused_mut)]
+    let mut all = vec![Device::cpu_with_threads(threads)?.describe()];
+    #[cfg(feature = "wgpu")]
+    all.extend(wgpu::adapters());
+    Ok(all)
+}
+
+fn check_disjoint(name: &str, inputs: &[Slice], outputs: &[Slice]) -> Result<()> {
+    for (index, output) in outputs.iter().enumerate() {
+        if inputs.iter().chain(&outputs[..index]).any(|other| output.overlaps(other)) {
+            return Err(Error::device(
+                "launch",
+                format!("{name}: output {index} overlaps another slice; write to memory of its own"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Device {

@@ -158,6 +158,11 @@ const ALIASES: &[(&str, Function)] = &[
 ];
 
 impl Function {
+    /// The number in [`Function::ALL`], by which kernels know the function.
+    pub fn index(self) -> u32 {
+        Function::ALL.iter().position(|&f| f == self).unwrap_or(0) as u32
+    }
+
     /// The name in kebab-case, such as `hard-silu`.
     pub const fn name(self) -> &'static str {
         self.row().name

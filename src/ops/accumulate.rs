@@ -2,12 +2,13 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::ops::operation::Sink;
 use crate::tensor::Tensor;
 
 /// `to = from`, or `to += from`.
-pub(super) static KERNEL: Kernel = Kernel { name: "accumulate", cpu };
+pub(super) static KERNEL: Kernel = Kernel { name: "accumulate", cpu, gpu: Some(gpu) };
 
 /// Elements per chunk of work.
 const CHUNK: usize = 16384;
@@ -26,4 +27,9 @@ fn cpu(launch: &mut Launch) {
             _ => to.copy_from_slice(from),
         }
     });
+}
+
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("accumulate", "forward"), &[n as u32], groups_for(n))
 }

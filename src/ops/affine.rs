@@ -2,6 +2,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -21,7 +22,7 @@ struct Arguments {
     accumulate: u32,
 }
 
-static KERNEL: Kernel = Kernel { name: "affine", cpu };
+static KERNEL: Kernel = Kernel { name: "affine", cpu, gpu: Some(gpu) };
 static ROW: Row = Row { name: "affine", formula: "y = scale x + shift", keeps: Keeps::NOTHING, kernels: &[&KERNEL] };
 
 impl Affine {
@@ -73,4 +74,9 @@ fn cpu(launch: &mut Launch) {
             *y = if accumulate == 1 { *y + value } else { value };
         }
     });
+}
+
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("affine", "forward"), &[n as u32], groups_for(n))
 }

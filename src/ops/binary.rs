@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec, axes_as_words};
 use crate::ops::reference::{Array64, Case, Input};
@@ -53,8 +54,8 @@ struct Arguments {
     strides: [[u32; MOST_AXES]; 2],
 }
 
-static FORWARD: Kernel = Kernel { name: "binary", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "binary_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "binary", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "binary_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "binary",
     formula: "y = a ∘ b, axes of length 1 repeated",
@@ -357,5 +358,20 @@ fn backward_cpu(launch: &mut Launch) {
         for_each_pair(&arguments, |o, i, j| {
             dx[if operand == 0 { i } else { j }] += derivative(kind, operand, a[i], b[j]) * dy[o];
         });
+    }
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("binary", "forward"), &[n as u32], groups_for(n))
+}
+
+/// Where the operand is not repeated, an element of its gradient is one of the output's; else a group adds up those it is repeated
+/// to.
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let (all, n) = (launch.inputs[2].words(), launch.outputs[0].words());
+    match all == n {
+        true => launch.run(Program::new("binary", "backward"), &[n as u32], groups_for(n)),
+        false => launch.run(Program::new("binary", "backward_repeated"), &[n as u32], n),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -20,8 +21,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "columns", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "columns_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "columns", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "columns_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "columns",
     formula: "y[r, j] = x[r, start + j]",
@@ -103,4 +104,14 @@ fn backward_cpu(launch: &mut Launch) {
         let dx = &mut dx[start as usize..][..count as usize];
         dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy);
     }
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("columns", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("columns", "backward"), &[n as u32], groups_for(n))
 }

@@ -2,6 +2,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, MOST_OPERANDS, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -24,8 +25,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "concatenate", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "concatenate_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "concatenate", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "concatenate_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "concatenate",
     formula: "y[r, :] = [a[r, :]; b[r, :]; …]",
@@ -131,4 +132,31 @@ fn backward_cpu(launch: &mut Launch) {
             _ => dx.copy_from_slice(dy),
         }
     }
+}
+
+/// One part after the other, because a GPU takes few operands at a time.
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let Arguments { width, widths, .. } = launch.arguments();
+    let mut start = 0;
+    for (x, count) in launch.inputs.iter().zip(widths) {
+        let arguments = [width, start, count, 0, x.words() as u32];
+        launch.run_with(
+            Program::new("concatenate", "forward"),
+            &arguments,
+            &[*x],
+            launch.outputs,
+            groups_for(x.words()),
+        )?;
+        start += count;
+    }
+    Ok(())
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let Arguments { width, widths, part, accumulate, .. } = launch.arguments();
+    let (start, count) = (widths[..part as usize].iter().sum(), widths[part as usize]);
+    let n = launch.outputs[0].words();
+    let arguments = [width, start, count, accumulate, n as u32];
+    let program = Program::new("concatenate", "backward");
+    launch.run_with(program, &arguments, launch.inputs, launch.outputs, groups_for(n))
 }

@@ -23,6 +23,7 @@
 use crate::device::Kernel;
 use crate::device::cpu::lanes::{self, Lanes};
 use crate::device::cpu::{Launch, vector};
+use crate::device::gpu::{self, Program, ROWS, groups_for};
 use crate::error::Result;
 use crate::math::{SHIFTED_SOFTPLUS_OFFSET, softplus};
 use crate::ops::flow_lanes::{
@@ -53,8 +54,8 @@ struct Arguments {
     gradients: Gradients,
 }
 
-static FORWARD: Kernel = Kernel { name: "coupling_affine", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "coupling_affine_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "coupling_affine", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "coupling_affine_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "coupling_affine",
     formula: "y = softplus(asinh(a) + ln(e−1)) x + b, ℓ = Σ ln softplus(…), or the inverse",
@@ -306,4 +307,14 @@ fn backward_cpu(launch: &mut Launch) {
             draw,
         });
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let rows = launch.arguments::<Arguments>().rows as usize;
+    launch.run(Program::new("coupling_affine", "forward"), &[], rows.div_ceil(ROWS))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("coupling_affine", "backward"), &[n as u32], groups_for(n))
 }

@@ -7,6 +7,7 @@
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -49,7 +50,7 @@ struct Arguments {
     accumulate: u32,
 }
 
-static KERNEL: Kernel = Kernel { name: "dropout", cpu };
+static KERNEL: Kernel = Kernel { name: "dropout", cpu, gpu: Some(gpu) };
 static ROW: Row = Row {
     name: "dropout",
     formula: "y = x m / (1 - p), m random of 0 and 1",
@@ -160,6 +161,12 @@ fn cpu(launch: &mut Launch) {
         let x = &x[index * CHUNK..][..y.len()];
         isa.run(Elements { drops, accumulate, first: index * CHUNK / 4, x, y });
     });
+}
+
+/// A thread makes the words of four elements.
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("dropout", "forward"), &[n as u32], groups_for(n.div_ceil(4)))
 }
 
 #[cfg(test)]

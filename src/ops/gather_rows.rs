@@ -6,6 +6,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -25,8 +26,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "gather_rows", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "gather_rows_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "gather_rows", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "gather_rows_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "gather_rows",
     formula: "y[i, j] = x[indices[i], j]",
@@ -109,4 +110,14 @@ fn backward_cpu(launch: &mut Launch) {
             dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy);
         }
     }
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("gather_rows", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("gather_rows", "backward"), &[n as u32, launch.inputs[1].words() as u32], groups_for(n))
 }

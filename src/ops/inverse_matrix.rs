@@ -13,6 +13,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -35,8 +36,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "inverse_matrix", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "inverse_matrix_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "inverse_matrix", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "inverse_matrix_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "inverse_matrix",
     formula: "V = W⁻¹, ℓ = ln |det W|",
@@ -231,6 +232,27 @@ fn backward_cpu(launch: &mut Launch) {
             *dw = if accumulate == 1 { *dw + value } else { value };
         }
     }
+}
+
+/// One group eliminates in memory for the matrix and the inverse side by side.
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let [inverse, log_det] = [launch.outputs[0], launch.outputs[1]];
+    let sides = launch.scratch(2 * inverse.words())?;
+    let program = Program::new("inverse_matrix", "forward");
+    launch.run_with(program, &launch.words(&[0]), launch.inputs, &[inverse, log_det, sides.all()], 1)
+}
+
+/// First `Vᵀ dV`, then the rest.
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let [inverse, dinverse, dlog_det] = [0, 1, 2].map(|i| launch.inputs[i]);
+    let (dw, n, arguments) = (launch.outputs[0], inverse.words(), launch.words(&[0]));
+    let left = launch.scratch(n)?;
+    if launch.arguments::<Arguments>().from_inverse == 1 {
+        let program = Program::new("inverse_matrix", "left_product");
+        launch.run_with(program, &arguments, &[inverse, dinverse], &[left.all()], groups_for(n))?;
+    }
+    let program = Program::new("inverse_matrix", "backward");
+    launch.run_with(program, &arguments, &[inverse, left.all(), dlog_det], &[dw], groups_for(n))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, ROWS, groups_for};
 use crate::error::{Error, Result};
 use crate::math::PairKernel;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
@@ -34,9 +35,9 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "kernel_mean", cpu: forward_cpu };
-static TOTAL: Kernel = Kernel { name: "kernel_mean_total", cpu: total_cpu };
-static BACKWARD: Kernel = Kernel { name: "kernel_mean_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "kernel_mean", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static TOTAL: Kernel = Kernel { name: "kernel_mean_total", cpu: total_cpu, gpu: Some(total_gpu) };
+static BACKWARD: Kernel = Kernel { name: "kernel_mean_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "kernel_mean",
     formula: "y = mean of k(x_i, z_j) over all pairs",
@@ -211,4 +212,25 @@ fn backward_cpu(launch: &mut Launch) {
             }
         }
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let points = launch.outputs[0].words();
+    launch.run(Program::new("kernel_mean", "forward"), &[], points.div_ceil(ROWS))
+}
+
+fn total_gpu(launch: &gpu::Launch) -> Result<()> {
+    launch.run(Program::new("kernel_mean", "total"), &[], 1)
+}
+
+/// The slopes of all pairs, then a thread for an element of the gradient.
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let [points, others] = launch.arguments::<Arguments>().points.map(|count| count as usize);
+    let (n, slopes) = (launch.outputs[0].words(), launch.scratch(points * others)?);
+    let [x, z, dy] = [0, 1, 2].map(|i| launch.inputs[i]);
+    let program = Program::new("kernel_mean", "slopes");
+    launch.run_with(program, &launch.words(&[]), &[x, z], &[slopes.all()], groups_for(points * others))?;
+    let program = Program::new("kernel_mean", "backward");
+    let inputs = [x, z, dy, slopes.all()];
+    launch.run_with(program, &launch.words(&[n as u32]), &inputs, launch.outputs, groups_for(n))
 }

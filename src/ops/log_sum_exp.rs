@@ -6,6 +6,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, ROWS};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -25,8 +26,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "log_sum_exp", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "log_sum_exp_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "log_sum_exp", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "log_sum_exp_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row =
     Row { name: "log_sum_exp", formula: "y = log sum exp(x)", keeps: Keeps::ALL, kernels: &[&FORWARD, &BACKWARD] };
 
@@ -107,4 +108,14 @@ fn backward_cpu(launch: &mut Launch) {
             }
         }
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let rows = launch.outputs[0].words();
+    launch.run(Program::new("log_sum_exp", "forward"), &[rows as u32], rows.div_ceil(ROWS))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let rows = launch.inputs[1].words();
+    launch.run(Program::new("log_sum_exp", "backward"), &[rows as u32], rows.div_ceil(ROWS))
 }

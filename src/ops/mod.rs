@@ -1,7 +1,7 @@
 //! Floor 3: the table of operations. One file each: formula, shapes, forward, backward, reference in f64, cases.
 //!
 //! Adding an operation means its file, its kernels, and one line in [`TABLE`]; the line enrols it in the suites of
-//! `tests/operations.rs` (reference, gradient, agreement of devices and threads, odd sizes, special values).
+//! `tests/operations` (reference, gradient, agreement of devices and threads, odd sizes, special values).
 
 mod accumulate;
 mod affine;
@@ -16,6 +16,7 @@ mod dropout;
 mod flow_lanes;
 pub mod fused_flow;
 mod gather_rows;
+mod gpu_product;
 mod group_norm;
 mod inverse_matrix;
 mod kernel_mean;
@@ -23,6 +24,7 @@ mod linear;
 mod log_sum_exp;
 mod mlp;
 mod operation;
+mod outer_products;
 mod permute_columns;
 mod pooling;
 mod ragged;

@@ -8,6 +8,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -31,8 +32,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "permute_columns", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "permute_columns_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "permute_columns", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "permute_columns_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "permute_columns",
     formula: "y[r, j] = x[r, index[j]]",
@@ -143,4 +144,14 @@ fn backward_cpu(launch: &mut Launch) {
             }
         }
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("permute_columns", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("permute_columns", "backward"), &[n as u32], groups_for(n))
 }

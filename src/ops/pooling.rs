@@ -7,6 +7,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -48,8 +49,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "pooling", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "pooling_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "pooling", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "pooling_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "pooling",
     formula: "y[b, i, j, c] = maximum or mean of x[b, 2 i + {0, 1}, 2 j + {0, 1}, c]",
@@ -216,4 +217,14 @@ fn backward_cpu(launch: &mut Launch) {
             }
         }
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("pooling", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("pooling", "backward"), &[n as u32], groups_for(n))
 }

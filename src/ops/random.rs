@@ -12,6 +12,7 @@
 use std::f32::consts::PI;
 
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::device::{Device, Kernel};
 use crate::error::Result;
 use crate::ops::sums::rows_per_chunk;
@@ -32,7 +33,7 @@ struct Arguments {
 }
 
 /// Fills a tensor with random numbers.
-pub static KERNEL: Kernel = Kernel { name: "fill_random", cpu };
+pub static KERNEL: Kernel = Kernel { name: "fill_random", cpu, gpu: Some(gpu) };
 
 /// Standard normal numbers of a shape; the rows along its last axis are numbered from `first_row`.
 pub fn normal(device: &Device, key: Key, first_row: u64, shape: impl Into<Shape>) -> Result<Tensor> {
@@ -79,6 +80,11 @@ fn cpu(launch: &mut Launch) {
             }
         }
     });
+}
+
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let (n, width) = (launch.outputs[0].words(), launch.arguments::<Arguments>().width.max(1) as usize);
+    launch.run(Program::new("random", "forward"), &[n as u32], groups_for(n / width * width.div_ceil(4)))
 }
 
 /// A number in the open interval (0, 1).

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, ROWS, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -40,8 +41,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "reduce", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "reduce_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "reduce", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "reduce_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row =
     Row { name: "reduce", formula: "y = Σ_j x_j or its mean", keeps: Keeps::NOTHING, kernels: &[&FORWARD, &BACKWARD] };
 
@@ -166,4 +167,17 @@ fn backward_cpu(launch: &mut Launch) {
             *dx = if arguments.accumulate == 1 { *dx + factor * dy } else { factor * dy };
         }
     }
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let (rows, inner) = (launch.outputs[0].words(), launch.arguments::<Arguments>().inner);
+    match inner {
+        1 => launch.run(Program::new("reduce", "rows"), &[rows as u32], rows.div_ceil(ROWS)),
+        _ => launch.run(Program::new("reduce", "columns"), &[rows as u32], groups_for(rows)),
+    }
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("reduce", "backward"), &[n as u32], groups_for(n))
 }

@@ -6,6 +6,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -29,8 +30,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "repeat_rows", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "repeat_rows_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "repeat_rows", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "repeat_rows_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "repeat_rows",
     formula: "y[(t rows + r) each + i, j] = x[r, j]",
@@ -130,4 +131,14 @@ fn backward_cpu(launch: &mut Launch) {
             });
         }
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("repeat_rows", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("repeat_rows", "backward"), &[n as u32], groups_for(n))
 }

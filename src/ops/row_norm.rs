@@ -10,6 +10,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, ROWS};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -46,9 +47,11 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "row_norm", cpu: forward_cpu };
-static BACKWARD_INPUT: Kernel = Kernel { name: "row_norm_backward_input", cpu: backward_input_cpu };
-static BACKWARD_PARAMETER: Kernel = Kernel { name: "row_norm_backward_parameter", cpu: backward_parameter_cpu };
+static FORWARD: Kernel = Kernel { name: "row_norm", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD_INPUT: Kernel =
+    Kernel { name: "row_norm_backward_input", cpu: backward_input_cpu, gpu: Some(backward_input_gpu) };
+static BACKWARD_PARAMETER: Kernel =
+    Kernel { name: "row_norm_backward_parameter", cpu: backward_parameter_cpu, gpu: Some(backward_parameter_gpu) };
 static ROW: Row = Row {
     name: "row_norm",
     formula: "y = (x - m) / sqrt(mean((x - m)^2) + e) g + b, m = mean(x) or 0",
@@ -246,4 +249,28 @@ fn backward_parameter_cpu(launch: &mut Launch) {
             out[first - start..].iter_mut().zip(sums).for_each(|(out, &sum)| put(out, accumulate, sum));
         });
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let [y, r] = [launch.outputs[0], launch.outputs[1]];
+    let means = launch.outputs.get(2).copied().unwrap_or(r.nothing());
+    let program = Program::new("row_norm", "forward");
+    let arguments = launch.words(&[r.words() as u32]);
+    launch.run_with(program, &arguments, launch.inputs, &[y, r, means], r.words().div_ceil(ROWS))
+}
+
+fn backward_input_gpu(launch: &gpu::Launch) -> Result<()> {
+    let rows = launch.inputs[2].words();
+    launch.run(Program::new("row_norm", "backward_input"), &[rows as u32], rows.div_ceil(ROWS))
+}
+
+/// Sums over blocks of rows, then over the blocks.
+fn backward_parameter_gpu(launch: &gpu::Launch) -> Result<()> {
+    let Arguments { width, accumulate, .. } = launch.arguments();
+    let rows = launch.inputs[1].words();
+    let sums = gpu::BlockSums::new(launch, rows, width as usize)?;
+    let program = Program::new("row_norm", "backward_parameter");
+    let arguments = launch.words(&[rows as u32]);
+    launch.run_with(program, &arguments, launch.inputs, &[sums.slice()], sums.groups())?;
+    sums.finish(launch, launch.outputs[0], accumulate)
 }

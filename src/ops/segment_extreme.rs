@@ -5,6 +5,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::ragged::rows_of;
@@ -38,8 +39,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "segment_extreme", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "segment_extreme_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "segment_extreme", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "segment_extreme_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "segment_extreme",
     formula: "y[s, j] = maximum or minimum of x[e, j] over e in set s",
@@ -154,4 +155,15 @@ fn backward_cpu(launch: &mut Launch) {
             }
         }
     }
+}
+
+/// A thread for a column of a set.
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("segment_extreme", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.inputs[2].words();
+    launch.run(Program::new("segment_extreme", "backward"), &[n as u32], groups_for(n))
 }

@@ -5,6 +5,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::ragged::{rows_of, set_of, sets};
@@ -29,9 +30,9 @@ pub(super) struct Arguments {
     pub(super) accumulate: u32,
 }
 
-pub(super) static SUM: Kernel = Kernel { name: "segment_sum", cpu: sum_cpu };
+pub(super) static SUM: Kernel = Kernel { name: "segment_sum", cpu: sum_cpu, gpu: Some(sum_gpu) };
 /// Gives each element the value of its set, divided by the size of the set for the mean.
-pub(super) static SPREAD: Kernel = Kernel { name: "segment_sum_backward", cpu: spread_cpu };
+pub(super) static SPREAD: Kernel = Kernel { name: "segment_sum_backward", cpu: spread_cpu, gpu: Some(spread_gpu) };
 static ROW: Row = Row {
     name: "segment_sum",
     formula: "y[s, j] = sum or mean of x[e, j] over e in set s",
@@ -162,4 +163,16 @@ fn spread_cpu(launch: &mut Launch) {
             dx.iter_mut().zip(dy).for_each(|(dx, dy)| put(dx, accumulate, factor * dy));
         }
     });
+}
+
+/// A group for up to [`COLUMNS`](gpu::COLUMNS) columns of a set.
+fn sum_gpu(launch: &gpu::Launch) -> Result<()> {
+    let (sets, width) = (launch.inputs[1].words().saturating_sub(1), launch.arguments::<Arguments>().width as usize);
+    let groups = sets * width.div_ceil(gpu::COLUMNS);
+    launch.run(Program::new("segment_sum", "sum"), &[sets as u32], groups)
+}
+
+fn spread_gpu(launch: &gpu::Launch) -> Result<()> {
+    let (sets, n) = (launch.inputs[1].words().saturating_sub(1), launch.outputs[0].words());
+    launch.run(Program::new("segment_sum", "spread"), &[sets as u32, n as u32], groups_for(n))
 }

@@ -8,6 +8,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, ROWS};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
 use crate::ops::reference::{Array64, Case, Input};
@@ -37,8 +38,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "softmax", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "softmax_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "softmax", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "softmax_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "softmax",
     formula: "y = exp(x - max x) / sum exp(x - max x), or its logarithm",
@@ -149,4 +150,16 @@ fn backward_cpu(launch: &mut Launch) {
             }
         }
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let width = launch.arguments::<Arguments>().width as usize;
+    let rows = launch.outputs[0].words() / width.max(1);
+    launch.run(Program::new("softmax", "forward"), &[rows as u32], rows.div_ceil(ROWS))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let width = launch.arguments::<Arguments>().width as usize;
+    let rows = launch.outputs[0].words() / width.max(1);
+    launch.run(Program::new("softmax", "backward"), &[rows as u32], rows.div_ceil(ROWS))
 }

@@ -4,6 +4,7 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::{Launch, vector};
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::math::Function;
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
@@ -24,15 +25,14 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "unary", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "unary_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "unary", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "unary_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row { name: "unary", formula: "y = f(x)", keeps: Keeps::INPUTS, kernels: &[&FORWARD, &BACKWARD] };
 
 impl Unary {
     /// The attributes of a function.
     pub fn attributes(function: Function) -> Attributes {
-        let index = Function::ALL.iter().position(|&f| f == function).unwrap_or(0);
-        Attributes::new(Arguments { function: index as u32, accumulate: 0 })
+        Attributes::new(Arguments { function: function.index(), accumulate: 0 })
     }
 }
 
@@ -96,4 +96,14 @@ fn backward_cpu(launch: &mut Launch) {
         let range = index * CHUNK..index * CHUNK + dx.len();
         vector::derivative(isa, f, &x[range.clone()], &dy[range], dx, arguments.accumulate == 1);
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("unary", "forward"), &[n as u32], groups_for(n))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("unary", "backward"), &[n as u32], groups_for(n))
 }

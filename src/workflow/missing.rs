@@ -7,6 +7,9 @@ use crate::data::{Column, Record};
 use crate::error::{Error, Result};
 use crate::simulators::Kind;
 
+/// The condition that tells how many elements of a set were measured, as a square root.
+const COUNT: &str = "number_measured";
+
 /// What is done about missing values.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Missing {
@@ -68,7 +71,7 @@ impl Missing {
     /// The adapter with this treatment.
     pub(super) fn treat(&self, mut adapter: Adapter) -> Adapter {
         if !self.dropped.is_empty() {
-            adapter = adapter.drop_missing_where(self.dropped.clone(), How::All);
+            adapter = adapter.drop_missing_and_count(self.dropped.clone(), How::All, COUNT).sqrt(COUNT);
         }
         self.masked.iter().fold(adapter, |adapter, (key, value)| adapter.nan_to_num_with_mask(key.as_str(), *value))
     }
@@ -79,13 +82,19 @@ impl Missing {
         keys.iter().cloned().chain(masks.map(|key| format!("mask_{key}"))).collect()
     }
 
+    /// Conditions beside those that have a role.
+    pub(super) fn conditions(&self) -> Vec<String> {
+        if self.dropped.is_empty() { Vec::new() } else { vec![COUNT.into()] }
+    }
+
     /// A sentence for each choice.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.dropped.is_empty() {
             let keys = self.dropped.join(", ");
             notes.push(format!(
-                "elements of which nothing was measured (NaN in all of {keys}) are left out of the sets"
+                "elements of which nothing was measured (NaN in all of {keys}) are left out of the sets; how many remain is a \
+                 condition"
             ));
         }
         if !self.masked.is_empty() {

@@ -100,7 +100,8 @@ impl Roles {
     /// vectors and conditions are joined for the inference network. Numbers of any type may be given; they are not rounded to
     /// 32 bits before they are standardised.
     ///
-    /// Where values may be missing (NaN), elements of sets of which nothing was measured are left out. Every other missing value is
+    /// Where values may be missing (NaN), elements of sets of which nothing was measured are left out, and how many remain is a
+    /// condition. Every other missing value is
     /// replaced by the mean of those measured in the example, and a mask, 1 where a value was measured, joins what the networks are
     /// given: no number stands for "missing" by itself.
     pub fn adapter(&self, example: &Record) -> Result<(Adapter, Kind)> {
@@ -121,7 +122,8 @@ impl Roles {
             }
         }
         direct.extend(self.conditions.iter().cloned());
-        let direct = missing.with_masks(&direct);
+        let mut direct = missing.with_masks(&direct);
+        direct.extend(missing.conditions());
         if !direct.is_empty() {
             adapter = adapter.concatenate(direct, "inference_conditions");
         }

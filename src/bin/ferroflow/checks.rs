@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use ferroflow::Error;
+use ferroflow::device::Device;
 use ferroflow::workflow::available_threads;
 
+use crate::arguments::Place;
 use crate::output::{Failure, Outcome, bytes, usage};
 
 /// The output of a command that writes one `.npz` file: a name that says so, no input file, in a folder that can be written.
@@ -82,6 +84,11 @@ pub fn unchanged(before: &str, now: &str, folder: &Path) -> Outcome {
 /// Number of threads to use.
 pub fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(available_threads)
+}
+
+/// The device that was asked for.
+pub fn device(place: &Place) -> Outcome<Device> {
+    Ok(Device::named(place.device.as_deref().unwrap_or("cpu"), threads(place.threads))?)
 }
 
 /// An error when `needed` bytes are more than the machine has available.

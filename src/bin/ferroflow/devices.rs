@@ -1,19 +1,18 @@
 //! `ferroflow devices`.
 
-use ferroflow::device::Device;
+use ferroflow::device::devices;
 use ferroflow::workflow::available_threads;
 
 use crate::output::{Outcome, Output};
 
 pub fn run() -> Outcome {
-    let devices = [Device::cpu_with_threads(available_threads())?];
     let mut output = Output::default();
-    for device in devices {
-        let description = device.describe();
-        output.line(format!(
-            "{}  {}, {} kernels, {} threads",
-            description.name, description.hardware, description.kernels, description.threads
-        ));
+    for device in devices(available_threads())? {
+        let details = match device.threads {
+            0 => device.limits,
+            threads => format!("{threads} threads"),
+        };
+        output.line(format!("{}  {}, {} kernels, {details}", device.name, device.hardware, device.kernels));
     }
     Ok(())
 }

@@ -15,9 +15,9 @@ use crate::progress::DrawsBar;
 use crate::sample;
 
 pub fn run(arguments: Diagnose) -> Outcome {
-    let Diagnose { model, simulator, count, data, draws, threads, out } = arguments;
+    let Diagnose { model, simulator, count, data, draws, place, out } = arguments;
     checks::folder_output(&out)?;
-    let mut workflow = sample::load(&model, threads)?;
+    let mut workflow = sample::load(&model, &place)?;
     if let Some(folder) = model.parent()
         && workflow.history().is_empty()
         && folder.join("history.csv").is_file()
@@ -38,7 +38,7 @@ pub fn run(arguments: Diagnose) -> Outcome {
             })?;
             let simulator: Arc<dyn Simulator> = find(&name)?.into();
             crate::simulate::memory(&*simulator, "--count", count)?;
-            let pool = Pool::new(checks::threads(threads))?;
+            let pool = Pool::new(checks::threads(place.threads))?;
             let key = Key::new(workflow.training().seed).fork("diagnose");
             let record = simulator.sample(&Request::new(count, key).pool(&pool))?;
             for variable in workflow.parameters().iter().chain(workflow.data_variables()) {

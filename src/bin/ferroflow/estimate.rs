@@ -2,7 +2,6 @@
 
 use ferroflow::codecs::{Array, npz};
 use ferroflow::data::{Entry, Record};
-use ferroflow::device::Device;
 use ferroflow::workflow::PointWorkflow;
 
 use crate::arguments::Estimate;
@@ -10,10 +9,10 @@ use crate::checks;
 use crate::output::{Outcome, Output, grouped, warn};
 
 pub fn run(arguments: Estimate) -> Outcome {
-    let Estimate { model, data, threads, out } = arguments;
+    let Estimate { model, data, place, out } = arguments;
     checks::npz_output(&out, &[&model, &data])?;
     checks::input(&model)?;
-    let device = Device::cpu_with_threads(checks::threads(threads))?;
+    let device = checks::device(&place)?;
     let workflow = PointWorkflow::load(&model, None, device)?;
     checks::input(&data)?;
     let observed = workflow.read(&data, false)?;

@@ -8,19 +8,19 @@ use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
 use ferroflow::workflow::{EnsembleWorkflow, LikelihoodWorkflow, PointWorkflow, RatioWorkflow};
 
-use crate::arguments::LogProb;
+use crate::arguments::{LogProb, Place};
 use crate::checks;
 use crate::output::{Outcome, Output, grouped};
 use crate::sample::load;
 
 pub fn run(arguments: LogProb) -> Outcome {
-    let LogProb { model: models, data, threads, out } = arguments;
+    let LogProb { model: models, data, place, out } = arguments;
     let inputs: Vec<&Path> = models.iter().chain([&data]).map(|path| path.as_path()).collect();
     checks::npz_output(&out, &inputs)?;
     models.iter().try_for_each(|model| checks::input(model))?;
-    let device = Device::cpu_with_threads(checks::threads(threads))?;
+    let device = checks::device(&place)?;
     let (name, values) = match &models[..] {
-        [model] => of_model(model, &data, threads, device)?,
+        [model] => of_model(model, &data, &place, device)?,
         models => {
             let ensemble = EnsembleWorkflow::from_files(models, &device)?;
             checks::input(&data)?;
@@ -35,7 +35,7 @@ pub fn run(arguments: LogProb) -> Outcome {
 }
 
 /// What is computed, and its values.
-fn of_model(model: &Path, data: &Path, threads: Option<usize>, device: Device) -> Outcome<(&'static str, Vec<f64>)> {
+fn of_model(model: &Path, data: &Path, place: &Place, device: Device) -> Outcome<(&'static str, Vec<f64>)> {
     Ok(match kind_of_model(model)?.as_str() {
         RatioApproximator::KIND => {
             let workflow = RatioWorkflow::load(model, None, device)?;
@@ -48,7 +48,7 @@ fn of_model(model: &Path, data: &Path, threads: Option<usize>, device: Device) -
             ("log_prob", workflow.log_prob(&workflow.read(data, true)?)?)
         }
         _ => {
-            let workflow = load(model, threads)?;
+            let workflow = load(model, place)?;
             checks::input(data)?;
             let given = workflow.read(data, true)?;
             let values = match workflow.sets() {

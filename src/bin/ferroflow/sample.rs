@@ -6,13 +6,12 @@ use ferroflow::Error;
 use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleApproximator};
 use ferroflow::data::Record;
 use ferroflow::data::io::write_npz;
-use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
 use ferroflow::mcmc::Nuts;
 use ferroflow::simulators::find;
 use ferroflow::workflow::{BasicWorkflow, EnsembleWorkflow, PointWorkflow, RatioWorkflow, SimulatorDensity};
 
-use crate::arguments::Sample;
+use crate::arguments::{Place, Sample};
 use crate::checks;
 use crate::output::{Outcome, Output, grouped, usage, warn};
 use crate::progress::DrawsBar;
@@ -21,7 +20,7 @@ use crate::progress::DrawsBar;
 const WARMUP: usize = 500;
 
 pub fn run(arguments: Sample) -> Outcome {
-    let Sample { model: models, data, draws, refine, first_draw, seed, threads, out } = arguments;
+    let Sample { model: models, data, draws, refine, first_draw, seed, place, out } = arguments;
     let inputs: Vec<&Path> = models.iter().chain([&data]).map(|path| path.as_path()).collect();
     checks::npz_output(&out, &inputs)?;
     models.iter().try_for_each(|model| checks::input(model))?;
@@ -29,7 +28,7 @@ pub fn run(arguments: Sample) -> Outcome {
         if refine || first_draw > 0 {
             return Err(usage("--refine and --first-draw belong to a single model; leave them out"));
         }
-        return from_members(&models, &data, draws, seed, threads, &out);
+        return from_members(&models, &data, draws, seed, &place, &out);
     };
     let model = model.clone();
     match kind_of_model(&model)?.as_str() {
@@ -39,11 +38,11 @@ pub fn run(arguments: Sample) -> Outcome {
         RatioApproximator::KIND | ScoringRuleApproximator::KIND if refine => {
             return Err(usage("--refine belongs to models of a posterior; leave it out"));
         }
-        RatioApproximator::KIND => return by_sampler(&model, &data, draws, seed, threads, &out),
-        ScoringRuleApproximator::KIND => return from_scoring_rules(&model, &data, draws, threads, &out),
+        RatioApproximator::KIND => return by_sampler(&model, &data, draws, seed, &place, &out),
+        ScoringRuleApproximator::KIND => return from_scoring_rules(&model, &data, draws, &place, &out),
         _ => {}
     }
-    let workflow = load(&model, threads)?;
+    let workflow = load(&model, &place)?;
     checks::input(&data)?;
     let observed = workflow.read(&data, false)?;
     memory(&workflow, &observed, draws)?;
@@ -69,10 +68,10 @@ fn from_members(
     data: &Path,
     draws: usize,
     seed: Option<u64>,
-    threads: Option<usize>,
+    place: &Place,
     out: &Path,
 ) -> Outcome {
-    let ensemble = EnsembleWorkflow::from_files(models, &Device::cpu_with_threads(checks::threads(threads))?)?;
+    let ensemble = EnsembleWorkflow::from_files(models, &checks::device(place)?)?;
     let Some((_, first)) = ensemble.members().next() else { return Ok(()) };
     checks::input(data)?;
     let observed = first.read(data, false)?;
@@ -138,15 +137,8 @@ fn written(out: &Path, record: &Record, draws: usize, seed: u64) {
 }
 
 /// Draws from prior times ratio, by the No-U-Turn sampler.
-fn by_sampler(
-    model: &Path,
-    data: &Path,
-    draws: usize,
-    seed: Option<u64>,
-    threads: Option<usize>,
-    out: &Path,
-) -> Outcome {
-    let device = Device::cpu_with_threads(checks::threads(threads))?;
+fn by_sampler(model: &Path, data: &Path, draws: usize, seed: Option<u64>, place: &Place, out: &Path) -> Outcome {
+    let device = checks::device(place)?;
     let name = RatioWorkflow::load(model, None, device.clone())?.training().simulator.clone().ok_or_else(|| {
         let message = "the ratio was trained on a file, and draws need the density of the prior; use RatioWorkflow in Rust, \
                        or train on a simulator";
@@ -171,8 +163,8 @@ fn by_sampler(
 }
 
 /// Draws from the distributions among scoring rules.
-fn from_scoring_rules(model: &Path, data: &Path, draws: usize, threads: Option<usize>, out: &Path) -> Outcome {
-    let device = Device::cpu_with_threads(checks::threads(threads))?;
+fn from_scoring_rules(model: &Path, data: &Path, draws: usize, place: &Place, out: &Path) -> Outcome {
+    let device = checks::device(place)?;
     let workflow = PointWorkflow::load(model, None, device)?;
     checks::input(data)?;
     let observed = workflow.read(data, false)?;
@@ -186,9 +178,9 @@ fn from_scoring_rules(model: &Path, data: &Path, draws: usize, threads: Option<u
 }
 
 /// A trained model from its file.
-pub fn load(model: &Path, threads: Option<usize>) -> Outcome<BasicWorkflow> {
+pub fn load(model: &Path, place: &Place) -> Outcome<BasicWorkflow> {
     checks::input(model)?;
-    let device = Device::cpu_with_threads(checks::threads(threads))?;
+    let device = checks::device(place)?;
     Ok(BasicWorkflow::load(model, None, device)?)
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Isa, Threads};
+use super::{Isa, Threads, Words};
 use crate::device::buffer::Memory;
 use crate::device::{Description, Kernel, Slice};
 use crate::error::{Error, Result};
@@ -68,6 +68,7 @@ impl Cpu {
             hardware: processor_name(),
             kernels: self.isa.name().into(),
             threads: self.threads.count(),
+            limits: String::new(),
         }
     }
 
@@ -93,7 +94,6 @@ impl Cpu {
     }
 
     pub(in crate::device) fn copy(&self, from: Slice, to: Slice) -> Result<()> {
-        check_disjoint("copy", &[from], &[to])?;
         let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the lock is held and the slices do not overlap.
         unsafe { words_mut(to).copy_from_slice(words(from)) };
@@ -107,7 +107,6 @@ impl Cpu {
         inputs: &[Slice],
         outputs: &[Slice],
     ) -> Result<()> {
-        check_disjoint(kernel.name, inputs, outputs)?;
         if inputs.len() > MOST_INPUTS || outputs.len() > MOST_OUTPUTS {
             return Err(Error::device(
                 "cpu",
@@ -141,28 +140,25 @@ impl Cpu {
     }
 }
 
-fn check_disjoint(name: &str, inputs: &[Slice], outputs: &[Slice]) -> Result<()> {
-    for (index, output) in outputs.iter().enumerate() {
-        if inputs.iter().chain(&outputs[..index]).any(|other| output.overlaps(other)) {
-            return Err(Error::device(
-                "cpu",
-                format!("{name}: output {index} overlaps another slice; write to memory of its own"),
-            ));
-        }
+/// The memory of a slice of this device. [`Device`](crate::device::Device) refuses slices of others before.
+fn memory_of<'a>(slice: Slice<'a>) -> Option<&'a Words> {
+    match slice.buffer.memory() {
+        Memory::Cpu(memory) => Some(memory),
+        #[cfg(feature = "wgpu")]
+        Memory::Wgpu(_) => None,
     }
-    Ok(())
 }
 
 /// SAFETY: the caller holds the device's lock and no mutable slice overlaps this one.
 unsafe fn words<'a>(slice: Slice) -> &'a [u32] {
-    let Memory::Cpu(memory) = slice.buffer.memory();
+    let Some(memory) = memory_of(slice) else { return &[] };
     // SAFETY: `Buffer::slice` checked the range, the memory is initialised (allocated as zeros) and aligned.
     unsafe { std::slice::from_raw_parts(memory.pointer().add(slice.offset), slice.words) }
 }
 
 /// SAFETY: the caller holds the device's lock and no other slice in use overlaps this one.
 unsafe fn words_mut<'a>(slice: Slice) -> &'a mut [u32] {
-    let Memory::Cpu(memory) = slice.buffer.memory();
+    let Some(memory) = memory_of(slice) else { return &mut [] };
     // SAFETY: as in `words`, and exclusive by the caller's promise.
     unsafe { std::slice::from_raw_parts_mut(memory.pointer().add(slice.offset), slice.words) }
 }

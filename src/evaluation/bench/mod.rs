@@ -33,6 +33,8 @@ use crate::error::{Error, Result};
 /// What a bench runs on, and for how long.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
+    /// The device, as the command line names it.
+    pub device: String,
     /// Numbers of threads.
     pub threads: Vec<usize>,
     /// Seconds for the repeats of a phase.
@@ -49,7 +51,15 @@ pub struct BenchOptions {
 
 impl Default for BenchOptions {
     fn default() -> Self {
-        BenchOptions { threads: vec![1], budget: 2.0, only: Vec::new(), epochs: 15, batches: 200, startup: 0.0 }
+        BenchOptions {
+            device: "cpu".into(),
+            threads: vec![1],
+            budget: 2.0,
+            only: Vec::new(),
+            epochs: 15,
+            batches: 200,
+            startup: 0.0,
+        }
     }
 }
 
@@ -59,7 +69,7 @@ impl BenchOptions {
         if self.threads.is_empty() {
             return Err(Error::argument("threads", "no number of threads was given; give at least one, such as 1"));
         }
-        self.threads.iter().map(|&threads| Device::cpu_with_threads(threads)).collect()
+        self.threads.iter().map(|&threads| Device::named(&self.device, threads)).collect()
     }
 
     fn wants(&self, phase: &str, batch: usize) -> bool {
@@ -67,9 +77,17 @@ impl BenchOptions {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }
 
-    /// Measures a phase, in turns over the numbers of threads: a work for each, a row for each.
-    fn measure(&self, subject: &Subject, mut works: Vec<Work>, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-        let all = measure(self.budget, &mut works)?;
+    /// Measures a phase, in turns over the numbers of threads: a work for each, a row for each. A work ends when the device has done it.
+    fn measure(&self, subject: &Subject, works: Vec<Work>, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+        let device = subject.device;
+        let mut finished: Vec<Work> = Vec::with_capacity(works.len());
+        for mut work in works {
+            finished.push(Box::new(move || {
+                work()?;
+                device.synchronise()
+            }));
+        }
+        let all = measure(self.budget, &mut finished)?;
         self.threads.iter().zip(&all).try_for_each(|(&threads, times)| take(Row::new(subject, threads, times)))
     }
 }

@@ -21,6 +21,7 @@
 mod backward;
 mod cases;
 mod forward;
+mod gpu;
 mod patches;
 mod reference;
 mod window;
@@ -39,8 +40,8 @@ use crate::tensor::{Shape, Tensor};
 /// The operation `convolution`.
 pub struct Convolution;
 
-static FORWARD: Kernel = Kernel { name: "convolution", cpu: forward::forward };
-static BACKWARD: Kernel = Kernel { name: "convolution_backward", cpu: backward::backward };
+static FORWARD: Kernel = Kernel { name: "convolution", cpu: forward::forward, gpu: Some(gpu::forward) };
+static BACKWARD: Kernel = Kernel { name: "convolution_backward", cpu: backward::backward, gpu: Some(gpu::backward) };
 static ROW: Row = Row {
     name: "convolution",
     formula: "y = f(b + patch(x) K)",

@@ -21,7 +21,7 @@ const MOST_GROUPS: usize = 16;
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Arguments {
     /// Index of the activation in [`Function::ALL`].
-    function: u32,
+    pub(super) function: u32,
     pub(super) stride: u32,
     /// 1 for [`Padding::Same`].
     same: u32,
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// Series or images.
     pub(super) sets: u32,
     /// Elements of all series or images.
-    elements: u32,
+    pub(super) elements: u32,
     /// Height and width of images; of series, height 1.
     grid: [u32; 2],
     kernel: [u32; 2],
@@ -48,7 +48,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn describing(window: Window, activation: Function, positions: usize) -> Self {
         Arguments {
-            function: Function::ALL.iter().position(|&f| f == activation).unwrap_or(0) as u32,
+            function: activation.index(),
             stride: window.stride as u32,
             same: u32::from(window.padding == Padding::Same),
             positions: positions as u32,

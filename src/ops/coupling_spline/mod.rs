@@ -39,6 +39,7 @@ pub use shape::{Knots, Spline};
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
+use crate::device::gpu::{self, Program, ROWS, groups_for};
 use crate::error::Result;
 use crate::ops::flow_lanes::{self, Direction, Elements, Gradients, MOST_LANES, check_rows};
 use crate::ops::operation::{Attributes, Backward, Forward, Keeps, Operation, Products, Row, Spec};
@@ -73,8 +74,8 @@ pub(super) struct Arguments {
     least_bin_height: f32,
 }
 
-static FORWARD: Kernel = Kernel { name: "coupling_spline", cpu: forward_cpu };
-static BACKWARD: Kernel = Kernel { name: "coupling_spline_backward", cpu: backward_cpu };
+static FORWARD: Kernel = Kernel { name: "coupling_spline", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static BACKWARD: Kernel = Kernel { name: "coupling_spline_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
 static ROW: Row = Row {
     name: "coupling_spline",
     formula: "y = rational-quadratic spline of x, ℓ = Σ ln y', or the inverse",
@@ -333,6 +334,15 @@ fn backward_cpu(launch: &mut Launch) {
             draw,
         });
     });
+}
+
+fn forward_gpu(launch: &gpu::Launch) -> Result<()> {
+    let rows = launch.arguments::<Arguments>().rows as usize;
+    launch.run(Program::new("coupling_spline", "forward"), &[], rows.div_ceil(ROWS))
+}
+
+fn backward_gpu(launch: &gpu::Launch) -> Result<()> {
+    launch.run(Program::new("coupling_spline", "backward"), &[], groups_for(launch.outputs[0].words()))
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ impl FlowPlan {
         to.program.extend(words.map(|word| word as u32));
         for layer in &coupling.layers {
             let FusedLayer { inputs, outputs, .. } = *layer;
-            let function = Function::ALL.iter().position(|&f| f == layer.activation).unwrap_or(0);
+            let function = layer.activation.index() as usize;
             let words = [inputs, outputs, function, to.numbers.len(), to.packed];
             to.program.extend(words.map(|word| word as u32));
             to.numbers.extend(&layer.kernel);

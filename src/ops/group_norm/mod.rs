@@ -14,6 +14,7 @@
 //! `dx = r (g − mean(g) − x̂ mean(g x̂)) + dμ/n + 2 dv (x − μ)/n`, `dγ = Σ dy x̂`, `dβ = Σ dy`.
 //! NaN makes its group NaN. Statistics over no element are NaN.
 
+mod gpu;
 mod kernels;
 
 use crate::device::Kernel;
@@ -63,11 +64,17 @@ struct Arguments {
     accumulate: u32,
 }
 
-static MOMENTS: Kernel = Kernel { name: "group_norm_moments", cpu: kernels::moments };
-static FORWARD: Kernel = Kernel { name: "group_norm", cpu: kernels::forward };
-static BACKWARD_SUMS: Kernel = Kernel { name: "group_norm_backward_sums", cpu: kernels::backward_sums };
-static BACKWARD_INPUT: Kernel = Kernel { name: "group_norm_backward_input", cpu: kernels::backward_input };
-static BACKWARD_PARAMETER: Kernel = Kernel { name: "group_norm_backward_parameter", cpu: kernels::backward_parameter };
+static MOMENTS: Kernel = Kernel { name: "group_norm_moments", cpu: kernels::moments, gpu: Some(gpu::moments) };
+static FORWARD: Kernel = Kernel { name: "group_norm", cpu: kernels::forward, gpu: Some(gpu::forward) };
+static BACKWARD_SUMS: Kernel =
+    Kernel { name: "group_norm_backward_sums", cpu: kernels::backward_sums, gpu: Some(gpu::backward_sums) };
+static BACKWARD_INPUT: Kernel =
+    Kernel { name: "group_norm_backward_input", cpu: kernels::backward_input, gpu: Some(gpu::backward_input) };
+static BACKWARD_PARAMETER: Kernel = Kernel {
+    name: "group_norm_backward_parameter",
+    cpu: kernels::backward_parameter,
+    gpu: Some(gpu::backward_parameter),
+};
 static ROW: Row = Row {
     name: "group_norm",
     formula: "y = (x - m) / sqrt(v + e) g + b, m and v over rows and the channels of a group",

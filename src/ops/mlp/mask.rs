@@ -31,6 +31,11 @@ impl Mask {
         Mask { threshold: threshold as u32, scale: (65_536.0 / (65_536.0 - threshold)) as f32, key: key.words() }
     }
 
+    /// Threshold, factor and key, as programs of GPUs take them.
+    pub(super) fn words(&self) -> [u32; 4] {
+        [self.threshold, self.scale.to_bits(), self.key[0], self.key[1]]
+    }
+
     /// Whether anything is dropped.
     pub(super) fn is_active(&self) -> bool {
         self.threshold > 0

@@ -65,7 +65,7 @@ impl Arguments {
                 Branch::Gate { bias } => (GATE, bias),
             };
             *slot = LayerArguments {
-                function: Function::ALL.iter().position(|&f| f == layer.activation).unwrap_or(0) as u32,
+                function: layer.activation.index(),
                 bias: u32::from(layer.bias),
                 branch,
                 branch_bias: u32::from(branch_bias),
@@ -211,6 +211,11 @@ impl LayerArguments {
     /// Whether backward multiplies by slopes.
     pub(super) fn has_slope(&self) -> bool {
         self.function() != Function::Linear || self.mask.is_active() || self.gates()
+    }
+
+    /// 0 for none, 1 for the identity, 2 for a projection, 3 for a gate.
+    pub(super) fn branch(&self) -> u32 {
+        self.branch
     }
 
     pub(super) fn adds_input(&self) -> bool {

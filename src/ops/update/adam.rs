@@ -11,10 +11,11 @@
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
 use crate::device::cpu::lanes::{self, Lanes};
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "adam", cpu };
+pub(super) static KERNEL: Kernel = Kernel { name: "adam", cpu, gpu: Some(gpu) };
 
 /// The numbers of one step.
 #[repr(C)]
@@ -82,4 +83,10 @@ fn cpu(launch: &mut Launch) {
             isa.run(Segment { arguments, clip, gradients, weights, m, v });
         }
     });
+}
+
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let (segments, n) = (launch.inputs[2].words(), launch.outputs[0].words());
+    let groups = if segments == 0 { 0 } else { groups_for(n) };
+    launch.run(Program::new("adam", "forward"), &[segments as u32, n as u32], groups)
 }

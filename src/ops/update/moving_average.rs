@@ -2,10 +2,11 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "moving_average", cpu };
+pub(super) static KERNEL: Kernel = Kernel { name: "moving_average", cpu, gpu: Some(gpu) };
 
 /// Elements per chunk of work.
 const CHUNK: usize = 16384;
@@ -21,4 +22,9 @@ fn cpu(launch: &mut Launch) {
         let x = &x[index * CHUNK..][..average.len()];
         average.iter_mut().zip(x).for_each(|(a, x)| *a += share * (x - *a));
     });
+}
+
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let n = launch.outputs[0].words();
+    launch.run(Program::new("moving_average", "forward"), &[n as u32], groups_for(n))
 }

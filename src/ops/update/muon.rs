@@ -19,10 +19,11 @@
 use crate::device::Kernel;
 use crate::device::cpu::matrix::{Epilogue, Output, View, product};
 use crate::device::cpu::{Isa, Launch, Threads};
+use crate::device::gpu::{self, Program};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "muon", cpu };
+pub(super) static KERNEL: Kernel = Kernel { name: "muon", cpu, gpu: Some(gpu) };
 
 /// The coefficients `a, b, c` of the iterations.
 const STEPS: [[f32; 3]; 4] = [
@@ -168,6 +169,15 @@ fn symmetric(isa: Isa, threads: &Threads, z: &[f32], rows: usize, columns: usize
 fn multiply(isa: Isa, threads: &Threads, (a, b): (Result<View>, Result<View>), c: Result<Output>) {
     let outcome = a.and_then(|a| product(isa, threads, a, b?, c?, Epilogue::default()));
     debug_assert!(outcome.is_ok(), "{outcome:?}");
+}
+
+/// A group works on a matrix. Its working memory lies at four times its start: that is room enough.
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let matrices = launch.inputs[1].words() / 4;
+    let scratch = launch.scratch(4 * launch.outputs[0].words())?;
+    let outputs = [launch.outputs[0], launch.outputs[1], scratch.all()];
+    let arguments = launch.words(&[matrices as u32]);
+    launch.run_with(Program::new("muon", "forward"), &arguments, launch.inputs, &outputs, matrices)
 }
 
 #[cfg(test)]

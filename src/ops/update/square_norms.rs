@@ -5,10 +5,11 @@
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
+use crate::device::gpu::{self, Program};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "square_norms", cpu };
+pub(super) static KERNEL: Kernel = Kernel { name: "square_norms", cpu, gpu: Some(gpu) };
 
 /// Interleaved partial sums.
 const PARTIAL: usize = 16;
@@ -37,4 +38,9 @@ fn cpu(launch: &mut Launch) {
         }
         sum[0] = partial[0] + rest;
     });
+}
+
+fn gpu(launch: &gpu::Launch) -> Result<()> {
+    let segments = launch.outputs[0].words();
+    launch.run(Program::new("square_norms", "forward"), &[segments as u32], segments)
 }

@@ -6,6 +6,17 @@ use clap::Args;
 
 use super::values::{at_least_two, positive, seed, simulator, threads};
 
+/// Where networks compute.
+#[derive(Args, Clone)]
+pub struct Place {
+    /// Device of the networks, as `ferroflow devices` lists them [default: cpu]
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Number of threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+}
+
 /// Draw from the posterior of observed data sets.
 #[derive(Args)]
 #[command(after_help = "\
@@ -34,9 +45,8 @@ pub struct Sample {
     /// Seed of the draws [default: the seed of the training]
     #[arg(long, value_name = "S", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Number of threads; the draws do not depend on it [default: all cores]
-    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub place: Place,
     /// The .npz file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -57,9 +67,8 @@ pub struct LogProb {
     /// An .npz file with parameters and data; the first axis is the data set
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
-    /// Number of threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub place: Place,
     /// The .npz file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -81,9 +90,8 @@ pub struct Estimate {
     /// An .npz file with the observed data; the first axis is the data set, and one observation may come without it
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
-    /// Number of threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub place: Place,
     /// The .npz file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -114,9 +122,8 @@ pub struct Diagnose {
     /// Number of draws for each data set
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_two, allow_negative_numbers = true)]
     pub draws: usize,
-    /// Number of threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "T", value_parser = threads, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub place: Place,
     /// The folder to write to; it is made if it is missing
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

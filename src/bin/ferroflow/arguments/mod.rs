@@ -10,7 +10,7 @@ mod values;
 pub use bench::Bench;
 use clap::{Parser, Subcommand};
 pub use compare::Compare;
-pub use inference::{Diagnose, Estimate, Inspect, LogProb, Sample};
+pub use inference::{Diagnose, Estimate, Inspect, LogProb, Place, Sample};
 pub use simulate::{Program, Simulate};
 pub use train::Train;
 

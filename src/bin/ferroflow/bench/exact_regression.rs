@@ -23,10 +23,11 @@ pub fn run(arguments: Bench) -> Outcome {
     let [threads] = arguments.threads[..] else {
         return Err(usage("exact-regression runs on one number of threads; give --threads one number"));
     };
+    let device = || Device::named(arguments.device.as_deref().unwrap_or("cpu"), threads);
     let mut output = Output::new(arguments.json);
     let mut all = Vec::new();
     if let Some(model) = &arguments.model {
-        let workflow = BasicWorkflow::load(model, None, Device::cpu_with_threads(threads)?)?;
+        let workflow = BasicWorkflow::load(model, None, device()?)?;
         measure(&mut output, "model", &workflow, &arguments.test_seeds, &mut all)?;
     } else {
         for &seed in &arguments.seeds {
@@ -35,7 +36,7 @@ pub fn run(arguments: Bench) -> Outcome {
             let began = Instant::now();
             let mut workflow = BasicWorkflow::for_simulator(LinearRegression::default())?
                 .seed(seed)
-                .device(Device::cpu_with_threads(threads)?)
+                .device(device()?)
                 .threads(threads)
                 .build()?;
             workflow.fit_online(fit)?;

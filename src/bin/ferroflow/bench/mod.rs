@@ -27,7 +27,12 @@ pub fn run(arguments: Bench) -> Outcome {
         return Err(Failure::Usage("--threads names a number twice; name each once, such as 1,2".to_string()));
     }
     let others = arguments.against.as_deref().map(bench::read_rows).transpose()?;
+    let device = arguments.device.unwrap_or_else(|| "cpu".into());
+    if device != "cpu" && threads.len() > 1 {
+        return Err(Failure::Usage("--threads compares numbers of threads of the CPU; leave --device out".to_string()));
+    }
     let options = BenchOptions {
+        device,
         threads: threads.clone(),
         budget: arguments.budget,
         only: arguments.only,

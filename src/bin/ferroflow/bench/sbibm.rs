@@ -27,7 +27,10 @@ pub fn run(arguments: Bench) -> Outcome {
         simulations: SIMULATIONS,
         draws: DRAWS,
         threads,
-        config: arguments.config.as_deref().map(RunConfig::load).transpose()?.unwrap_or_default(),
+        config: RunConfig {
+            device: arguments.device,
+            ..arguments.config.as_deref().map(RunConfig::load).transpose()?.unwrap_or_default()
+        },
     };
     let mut tasks = Vec::new();
     for name in &arguments.only {

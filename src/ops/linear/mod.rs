@@ -7,6 +7,8 @@
 //! Backward, with `a = x W + b` (the extra that is kept unless `f` is linear) and `da = f'(a) · dy`:
 //! `dx = da Wᵀ`, `dW = xᵀ da`, `db = Σ_rows da`, each in ascending order of the summed index.
 
+mod gpu;
+
 use crate::device::Kernel;
 use crate::device::cpu::matrix::{Epilogue, Output, View, product};
 use crate::device::cpu::{Launch, vector};
@@ -33,11 +35,15 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "linear", cpu: forward_cpu };
-static BACKWARD_ACTIVATION: Kernel = Kernel { name: "linear_backward_activation", cpu: backward_activation_cpu };
-static BACKWARD_INPUT: Kernel = Kernel { name: "linear_backward_input", cpu: backward_input_cpu };
-static BACKWARD_KERNEL: Kernel = Kernel { name: "linear_backward_kernel", cpu: backward_kernel_cpu };
-static BACKWARD_BIAS: Kernel = Kernel { name: "linear_backward_bias", cpu: backward_bias_cpu };
+static FORWARD: Kernel = Kernel { name: "linear", cpu: forward_cpu, gpu: Some(gpu::forward) };
+static BACKWARD_ACTIVATION: Kernel =
+    Kernel { name: "linear_backward_activation", cpu: backward_activation_cpu, gpu: Some(gpu::backward_activation) };
+static BACKWARD_INPUT: Kernel =
+    Kernel { name: "linear_backward_input", cpu: backward_input_cpu, gpu: Some(gpu::backward_input) };
+static BACKWARD_KERNEL: Kernel =
+    Kernel { name: "linear_backward_kernel", cpu: backward_kernel_cpu, gpu: Some(gpu::backward_kernel) };
+static BACKWARD_BIAS: Kernel =
+    Kernel { name: "linear_backward_bias", cpu: backward_bias_cpu, gpu: Some(gpu::backward_bias) };
 static ROW: Row = Row {
     name: "linear",
     formula: "y = f(x W + b)",
@@ -48,8 +54,7 @@ static ROW: Row = Row {
 impl Linear {
     /// The attributes of an activation.
     pub fn attributes(activation: Function) -> Attributes {
-        let index = Function::ALL.iter().position(|&f| f == activation).unwrap_or(0);
-        Attributes::new(index as u32)
+        Attributes::new(activation.index())
     }
 }
 

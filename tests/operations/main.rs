@@ -1,123 +1,8 @@
 //! Suites over the table of operations: every row, every case, every instruction set of this machine.
 
-mod suite {
-    use ferroflow::autodiff::{Tape, Var};
-    use ferroflow::device::Device;
-    use ferroflow::ops::{Array64, Case, Input, Operation};
-    use ferroflow::random::Key;
-    use ferroflow::tensor::{Dtype, Tensor};
-    use rand::RngExt;
-
-    /// Inputs of a case with values drawn for it, rounded to f32 so that both sides compute with the same numbers.
-    pub fn draw(case: &Case, key: Key) -> Vec<Array64> {
-        let one = |(index, input): (usize, &Input)| match input {
-            Input::Real { shape, range: (low, high), .. } => {
-                let mut stream = key.at(index as u64).stream();
-                let mut next = || {
-                    // Stay inside of the open interval after rounding to f32.
-                    let u = 0.001 + 0.998 * stream.random::<f64>();
-                    f64::from((low + (high - low) * u) as f32)
-                };
-                Array64::new(*shape, (0..shape.elements()).map(|_| next()).collect())
-            }
-            Input::Indices { shape, values } => Array64::new(*shape, values.iter().map(|&v| f64::from(v)).collect()),
-        };
-        case.inputs.iter().enumerate().map(one).collect()
-    }
-
-    pub fn upload(device: &Device, case: &Case, values: &[Array64]) -> Vec<Tensor> {
-        let one = |(input, array): (&Input, &Array64)| match input {
-            Input::Real { .. } => {
-                let values: Vec<f32> = array.values.iter().map(|&v| v as f32).collect();
-                Tensor::from_values(device, array.shape, &values).unwrap()
-            }
-            Input::Indices { values, .. } => Tensor::from_indices(device, array.shape, values).unwrap(),
-        };
-        case.inputs.iter().zip(values).map(one).collect()
-    }
-
-    /// Outputs and the gradients for given cotangents, by number of the input.
-    pub struct Outcome {
-        pub outputs: Vec<Vec<f32>>,
-        pub gradients: Vec<Option<Vec<f32>>>,
-    }
-
-    pub fn run(
-        device: &Device,
-        operation: &'static dyn Operation,
-        case: &Case,
-        inputs: &[Array64],
-        key: Key,
-    ) -> Outcome {
-        let tensors = upload(device, case, inputs);
-        let tape = Tape::new(device);
-        let vars: Vec<Var> = case
-            .inputs
-            .iter()
-            .zip(&tensors)
-            .map(|(input, tensor)| match input {
-                Input::Real { differentiable: true, .. } => tape.input(tensor.clone()),
-                _ => tape.constant(tensor.clone()),
-            })
-            .collect();
-        let first = tape.apply(operation, &vars, case.attributes);
-        first.value().unwrap_or_else(|e| panic!("{} ({}): {e}", operation.row().name, case.label));
-        let outputs = operation.reference(inputs, &case.attributes).len();
-        let outputs: Vec<Var> =
-            (0..outputs).filter(|&i| has_output(operation, case, inputs, i)).map(|i| first.output(i)).collect();
-        let seeds: Vec<(Var, Tensor)> = outputs
-            .iter()
-            .enumerate()
-            .map(|(i, &v)| {
-                (
-                    v,
-                    Tensor::from_values(
-                        device,
-                        v.shape(),
-                        &cotangent(v.shape().elements(), key.fork("cotangent").at(i as u64)),
-                    )
-                    .unwrap(),
-                )
-            })
-            .collect();
-        let borrowed: Vec<(Var, &Tensor)> = seeds.iter().map(|(v, t)| (*v, t)).collect();
-        tape.backward_from(&borrowed, None)
-            .unwrap_or_else(|e| panic!("{} ({}): {e}", operation.row().name, case.label));
-        let gradients = case
-            .inputs
-            .iter()
-            .zip(&vars)
-            .map(|(input, &var)| match input {
-                Input::Real { differentiable: true, .. } => Some(tape.gradient(var).unwrap().values().unwrap()),
-                _ => None,
-            })
-            .collect();
-        Outcome { outputs: outputs.iter().map(|v| v.value().unwrap().values().unwrap()).collect(), gradients }
-    }
-
-    /// Extras come after the outputs and are not compared.
-    pub fn has_output(operation: &'static dyn Operation, case: &Case, inputs: &[Array64], index: usize) -> bool {
-        let specs: Vec<_> = case
-            .inputs
-            .iter()
-            .zip(inputs)
-            .map(|(input, array)| ferroflow::ops::Spec {
-                shape: array.shape,
-                dtype: if matches!(input, Input::Real { .. }) { Dtype::F32 } else { Dtype::U32 },
-            })
-            .collect();
-        index < operation.infer(&specs, &case.attributes).unwrap().outputs()
-    }
-
-    pub fn cotangent(n: usize, key: Key) -> Vec<f32> {
-        let mut stream = key.stream();
-        (0..n).map(|_| stream.random::<f32>() * 2.0 - 1.0).collect()
-    }
-
-    pub fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
-        values.into_iter().filter(|v| v.is_finite()).fold(0.0, |m, v| m.max(v.abs()))
-    }
-}
+mod suite;
+#[cfg(feature = "wgpu")]
+mod wgpu;
 
 use ferroflow::device::Device;
 use ferroflow::device::cpu::Isa;
@@ -171,30 +56,53 @@ fn the_table_is_complete_and_sorted() {
 }
 
 #[test]
+fn every_kernel_has_a_program_for_gpus() {
+    let lacking: Vec<&str> = TABLE
+        .iter()
+        .flat_map(|operation| operation.row().kernels)
+        .chain(ferroflow::ops::fused_flow::KERNELS)
+        .chain(ferroflow::ops::update::KERNELS)
+        .chain([&&ferroflow::ops::random::KERNEL])
+        .filter(|kernel| kernel.gpu.is_none())
+        .map(|kernel| kernel.name)
+        .collect();
+    assert!(lacking.is_empty(), "no shader for {}", lacking.join(", "));
+}
+
+#[test]
 fn outputs_agree_with_the_reference() {
     for device in devices() {
         for_each_case(|operation, case, inputs, key| {
-            let outcome = run(&device, operation, case, inputs, key);
-            let reference = operation.reference(inputs, &case.attributes);
-            for (got, expected) in outcome.outputs.iter().zip(&reference) {
-                assert_eq!(got.len(), expected.values.len(), "{} ({})", operation.row().name, case.label);
-                let scale = largest(expected.values.iter().copied()).max(1.0);
-                for (i, (&got, &expected)) in got.iter().zip(&expected.values).enumerate() {
-                    let agree = if expected.is_finite() {
-                        (f64::from(got) - expected).abs() <= case.bound * scale
-                    } else {
-                        same_kind(got, expected)
-                    };
-                    assert!(
-                        agree,
-                        "{} ({}), {device:?}, element {i}: {got} for {expected}",
-                        operation.row().name,
-                        case.label
-                    );
-                }
-            }
+            check_outputs(&device, operation, case, inputs, key).unwrap_or_else(|message| panic!("{message}"));
         });
     }
+}
+
+fn check_outputs(
+    device: &Device,
+    operation: &'static dyn Operation,
+    case: &Case,
+    inputs: &[Array64],
+    key: Key,
+) -> Result<(), String> {
+    let outcome = run(device, operation, case, inputs, key);
+    let reference = operation.reference(inputs, &case.attributes);
+    for (got, expected) in outcome.outputs.iter().zip(&reference) {
+        assert_eq!(got.len(), expected.values.len(), "{} ({})", operation.row().name, case.label);
+        let scale = largest(expected.values.iter().copied()).max(1.0);
+        for (i, (&got, &expected)) in got.iter().zip(&expected.values).enumerate() {
+            let agree = if expected.is_finite() {
+                (f64::from(got) - expected).abs() <= case.bound * scale
+            } else {
+                same_kind(got, expected)
+            };
+            if !agree {
+                let name = operation.row().name;
+                return Err(format!("{name} ({}), {device:?}, element {i}: {got} for {expected}", case.label));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn same_kind(got: f32, expected: f64) -> bool {
@@ -314,34 +222,45 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 fn special_values_turn_up_where_the_reference_has_them() {
     for device in devices() {
         for_each_case(|operation, case, inputs, key| {
-            if !case.special_values {
-                return;
-            }
-            for special in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                for (number, input) in case.inputs.iter().enumerate() {
-                    if !matches!(input, Input::Real { .. }) || inputs[number].values.is_empty() {
-                        continue;
-                    }
-                    let mut inputs = inputs.to_vec();
-                    let element = inputs[number].values.len() / 2;
-                    inputs[number].values[element] = special;
-                    let outcome = run(&device, operation, case, &inputs, key);
-                    let reference = operation.reference(&inputs, &case.attributes);
-                    for (got, expected) in outcome.outputs.iter().zip(&reference) {
-                        for (i, (&got, &expected)) in got.iter().zip(&expected.values).enumerate() {
-                            let agree = if expected.is_finite() { got.is_finite() } else { same_kind(got, expected) };
-                            assert!(
-                                agree,
-                                "{} ({}), {device:?}: {special} in input {number} gives {got} for {expected} in element {i}",
-                                operation.row().name,
-                                case.label
-                            );
-                        }
+            check_special_values(&device, operation, case, inputs, key).unwrap_or_else(|message| panic!("{message}"));
+        });
+    }
+}
+
+fn check_special_values(
+    device: &Device,
+    operation: &'static dyn Operation,
+    case: &Case,
+    inputs: &[Array64],
+    key: Key,
+) -> Result<(), String> {
+    let real =
+        |number: &usize| matches!(case.inputs[*number], Input::Real { .. }) && !inputs[*number].values.is_empty();
+    if !case.special_values {
+        return Ok(());
+    }
+    for special in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        for number in (0..inputs.len()).filter(real) {
+            let mut inputs = inputs.to_vec();
+            let element = inputs[number].values.len() / 2;
+            inputs[number].values[element] = special;
+            let outcome = run(device, operation, case, &inputs, key);
+            let reference = operation.reference(&inputs, &case.attributes);
+            for (got, expected) in outcome.outputs.iter().zip(&reference) {
+                for (i, (&got, &expected)) in got.iter().zip(&expected.values).enumerate() {
+                    let agree = if expected.is_finite() { got.is_finite() } else { same_kind(got, expected) };
+                    if !agree {
+                        return Err(format!(
+                            "{} ({}), {device:?}: {special} in input {number} gives {got} for {expected} in element {i}",
+                            operation.row().name,
+                            case.label
+                        ));
                     }
                 }
             }
-        });
+        }
     }
+    Ok(())
 }
 
 /// Overwrites everything that the row does not declare as kept before calling backward.

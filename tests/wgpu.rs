@@ -1,0 +1,166 @@
+//! Studies on a WebGPU device (Mesa's software Vulkan where there is no GPU): what is trained, drawn and scored there is what the CPU
+//! gives, up to rounding; and what goes wrong is a sentence.
+
+#![cfg(feature = "wgpu")]
+
+use ferroflow::autodiff::Tape;
+use ferroflow::data::Record;
+use ferroflow::device::{self, Device};
+use ferroflow::io::ModelFile;
+use ferroflow::ops::update::{MuonArguments, moving_average, muon};
+use ferroflow::ops::{Spline, random};
+use ferroflow::prelude::*;
+use ferroflow::random::Key;
+use ferroflow::simulators::Sir;
+use ferroflow::tensor::Tensor;
+use ferroflow::workflow::{Callback, Checkpoint, Control, StepRecord};
+
+fn gpu() -> Device {
+    Device::wgpu(0).expect("a Vulkan driver; Debian's package mesa-vulkan-drivers computes in software")
+}
+
+/// Stops a training behind a number of steps as if it had been killed.
+struct Killer(u64);
+
+impl Callback for Killer {
+    fn on_step(&mut self, step: &StepRecord) -> ferroflow::Result<Control> {
+        match step.step + 1 > self.0 {
+            true => Err(Error::user("killer", "enough")),
+            false => Ok(Control::Continue),
+        }
+    }
+}
+
+/// Steps of an epoch, and epochs before the state is saved.
+const STEPS: usize = 50;
+const BEFORE: usize = 3;
+
+/// Losses of the last fifty steps of a training with a simulator's default networks, on both devices from the state that the CPU has
+/// saved before.
+fn losses(simulator: impl Simulator + Clone + 'static, batch_size: usize) -> [Vec<f64>; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let fit = Fit { epochs: BEFORE + 1, batches_per_epoch: STEPS, batch_size, ..Fit::default() };
+    let build = |device: Device| {
+        BasicWorkflow::for_simulator(simulator.clone()).unwrap().seed(5).device(device).checkpoints(folder.path())
+    };
+    let mut killer = Killer((BEFORE * STEPS) as u64);
+    let mut workflow = build(Device::cpu()).build().unwrap();
+    let killed = workflow.fit_online_with(fit.clone(), Validation::None, &mut [&mut killer], None);
+    assert!(killed.unwrap_err().to_string().contains("enough"));
+    let file: ModelFile = ModelFile::load(&folder.path().join("model.safetensors")).unwrap();
+    let saved = Checkpoint::from_file(&file).unwrap();
+    assert_eq!(saved.epochs(), BEFORE);
+    [gpu(), Device::cpu()].map(|device| {
+        let mut workflow = build(device).build().unwrap();
+        let history = workflow.fit_online_with(fit.clone(), Validation::None, &mut [], Some(&saved)).unwrap();
+        history.losses().skip(BEFORE * STEPS).collect()
+    })
+}
+
+fn agree(ours: &[f64], cpu: &[f64]) {
+    assert_eq!((ours.len(), cpu.len()), (STEPS, STEPS));
+    for (step, (ours, cpu)) in ours.iter().zip(cpu).enumerate() {
+        let bound = 1e-4 * cpu.abs().max(1.0);
+        assert!((ours - cpu).abs() <= bound, "step {step}: {ours}, on the CPU {cpu}");
+    }
+}
+
+#[test]
+fn fifty_steps_of_the_regression_have_the_losses_of_the_cpu() {
+    let [ours, cpu] = losses(LinearRegression::default(), 32);
+    agree(&ours, &cpu);
+}
+
+#[test]
+fn fifty_steps_of_an_epidemic_have_the_losses_of_the_cpu() {
+    let [ours, cpu] = losses(Sir::default(), 8);
+    agree(&ours, &cpu);
+}
+
+fn values(record: &Record, key: &str) -> Vec<f64> {
+    record.column(key).unwrap().array.to_f64()
+}
+
+/// Steps of Muon, for matrices of all orientations with gaps between them, and moving averages.
+#[test]
+fn updates_of_weights_agree_with_the_cpu() {
+    let words = 20 * 30 + 40 + 64 * 64 + 64 + 9 * 100;
+    let table = [0, 0, 20, 30, 2, 640, 64, 64, 3, 4800, 9, 100];
+    let updated = |device: &Device| {
+        let tensor = |key: u64, scale: f32| {
+            let x = random::normal(device, Key::new(key), 0, [words]).unwrap().values().unwrap();
+            let x: Vec<f32> = x.into_iter().map(|x| scale * x).collect();
+            Tensor::from_values(device, [words], &x).unwrap()
+        };
+        let (gradients, weights, momenta) = (tensor(1, 1.0), tensor(2, 1.0), tensor(3, 0.1));
+        let table = Tensor::from_indices(device, [3, 4], &table).unwrap();
+        let clip = Tensor::full(device, [5].into(), 0.5).unwrap();
+        for _ in 0..3 {
+            let arguments = MuonArguments { rate: 0.01, momentum: 0.9, decay: 0.01 };
+            muon(arguments, &gradients, &table, &clip, [&weights, &momenta]).unwrap();
+        }
+        moving_average(0.3, &weights, &momenta).unwrap();
+        [weights, momenta].map(|tensor| tensor.values().unwrap()).concat()
+    };
+    for (i, (ours, cpu)) in updated(&gpu()).into_iter().zip(updated(&Device::cpu())).enumerate() {
+        assert!((ours - cpu).abs() < 2e-4 * cpu.abs().max(1.0), "{i}: {ours}, on the CPU {cpu}");
+    }
+}
+
+/// A model trained on the CPU gives the same densities and draws elsewhere, and goes back as it came.
+#[test]
+fn models_move_between_devices() {
+    models_move(CouplingFlow { depth: 2, ..CouplingFlow::default() });
+    models_move(CouplingFlow { depth: 2, transform: Spline::default().into(), ..CouplingFlow::default() });
+}
+
+fn models_move(network: CouplingFlow) {
+    let folder = tempfile::tempdir().unwrap();
+    let [there, back] = ["there", "back"].map(|name| folder.path().join(name).with_extension("safetensors"));
+    let builder = BasicWorkflow::for_simulator(LinearRegression::default()).unwrap().inference_network(network);
+    let mut trained = builder.seed(2).build().unwrap();
+    trained.fit_online(Fit { epochs: 1, batches_per_epoch: 50, ..Fit::default() }).unwrap();
+    trained.save(&there).unwrap();
+    let moved = BasicWorkflow::load(&there, None, gpu()).unwrap();
+    let data = LinearRegression::default().simulate(20, 9).unwrap();
+    let (ours, cpu) = (moved.log_prob(&data).unwrap(), trained.log_prob(&data).unwrap());
+    for (ours, cpu) in ours.iter().zip(&cpu) {
+        assert!((ours - cpu).abs() < 1e-4 * cpu.abs().max(1.0), "{ours}, on the CPU {cpu}");
+    }
+    let draws = |workflow: &BasicWorkflow| workflow.sample(&data, 50).unwrap();
+    let (ours, cpu) = (draws(&moved), draws(&trained));
+    for key in ["beta", "sigma"] {
+        for (ours, cpu) in values(&ours, key).iter().zip(values(&cpu, key)) {
+            assert!((ours - cpu).abs() < 1e-3 * cpu.abs().max(1.0), "{key}: {ours}, on the CPU {cpu}");
+        }
+    }
+    moved.save(&back).unwrap();
+    let again = BasicWorkflow::load(&back, None, Device::cpu()).unwrap();
+    assert_eq!(values(&draws(&again), "beta"), values(&cpu, "beta"), "the weights came back bit by bit");
+}
+
+#[test]
+fn devices_are_listed_with_their_limits() {
+    let all = device::devices(1).unwrap();
+    assert_eq!(all[0].name, "cpu");
+    assert!(all[1].name == "wgpu" && all[1].limits.contains("largest tensor"), "{:?}", all[1]);
+    assert!(Device::named("wgpu", 1).is_ok() && Device::named("wgpu:0", 1).is_ok());
+}
+
+#[test]
+fn what_goes_wrong_is_a_sentence() {
+    let message = |result: ferroflow::Result<Tensor>| result.err().unwrap().to_string();
+    let missing = Device::wgpu(99).err().unwrap().to_string();
+    assert!(missing.contains("there is no GPU 99"), "{missing}");
+    assert!(Device::named("wgpu:x", 1).err().unwrap().to_string().contains("'wgpu:x' is not a device"));
+
+    let gpu = gpu();
+    let too_large = message(Tensor::zeros(&gpu, [1 << 20, 1 << 14].into()));
+    assert!(too_large.contains("65536 MiB") && too_large.contains("smaller batches"), "{too_large}");
+
+    let tape = Tape::new(&gpu);
+    let (here, there) = (Tensor::zeros(&gpu, [3].into()).unwrap(), Tensor::zeros(&Device::cpu(), [3].into()).unwrap());
+    let sum = tape.constant(here) + tape.constant(there);
+    let mixed = message(sum.value());
+    assert!(mixed.contains("another device"), "{mixed}");
+}
