@@ -1,5 +1,6 @@
 // with: rows
 // with: philox
+// with: sets
 //
 // Scaled dot-product attention per set and head, out_i = Σ_j p_ij m_ij v_j with p the softmax of s_ij = q_i·k_j/√h, and its
 // backward from L_i = log Σ_j exp s_ij and δ_i = dout_i·out_i: ds_ij = p_ij (m_ij dout_i·v_j - δ_i)/√h, dq_i = Σ_j ds_ij k_j,
@@ -93,53 +94,33 @@ struct Place {
     count: u32,
 }
 
-/// The first set that ends behind a row of the queries.
-fn set_of_query(row: u32) -> u32 {
-    var low = 0u;
-    var high = max(call.sets, 1u) - 1u;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if query_offsets[call.first + middle + 1u] <= row {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
+/// Offsets of queries, or of keys.
+const OF_QUERIES: u32 = 0u;
+const OF_KEYS: u32 = 1u;
 
-/// The first set that ends behind a row of the keys.
-fn set_of_key(row: u32) -> u32 {
-    var low = 0u;
-    var high = max(call.sets, 1u) - 1u;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if key_offsets[call.second + middle + 1u] <= row {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
+fn offset_of(kind: u32, number: u32) -> u32 {
+    if kind == OF_QUERIES {
+        return query_offsets[call.first + number];
     }
-    return low;
+    return key_offsets[call.second + number];
 }
 
 @compute @workgroup_size(256)
 fn ranges(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     for (var i = thread.x; i < call.extra; i += 256u * groups.x) {
         if i < call.queries {
-            let owner = set_of_query(i);
-            let end = min(key_offsets[call.second + owner + 1u], call.keys);
+            let keys = rows_of(OF_KEYS, set_of(OF_QUERIES, i, call.sets), call.keys);
             let to = call.third + 2u * i;
-            ranges_out[to] = min(key_offsets[call.second + owner], end);
-            ranges_out[to + 1u] = end;
+            ranges_out[to] = keys.x;
+            ranges_out[to + 1u] = keys.y;
         } else {
             let key = i - call.queries;
-            let owner = set_of_key(key);
-            let end = min(query_offsets[call.first + owner + 1u], call.queries);
+            let owner = set_of(OF_KEYS, key, call.sets);
+            let queries = rows_of(OF_QUERIES, owner, call.queries);
             let to = call.third + 2u * call.queries + 3u * key;
-            ranges_out[to] = min(query_offsets[call.first + owner], end);
-            ranges_out[to + 1u] = end;
-            ranges_out[to + 2u] = min(key_offsets[call.second + owner], key);
+            ranges_out[to] = queries.x;
+            ranges_out[to + 1u] = queries.y;
+            ranges_out[to + 2u] = min(offset_of(OF_KEYS, owner), key);
         }
     }
 }

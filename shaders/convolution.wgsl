@@ -1,6 +1,6 @@
 // with: activations
-// with: columns
-// with: outer_products
+// with: product
+// with: sets
 //
 // Convolution of series and of images, y = f(s) with s[p, o] = b_o + Σ_t,c x[e(p, t), c] K[t, c, o], t over the taps of the window of
 // position p, e(p, t) the element under a tap, and its backward from da = f'(s) dy:
@@ -8,14 +8,14 @@
 //
 // Arguments: those of the operation: `function`, `stride`, `same`, `positions`, `ragged`, `sets`, `elements`, `height` and `width` of
 // images, height and width of the kernel, channels `inputs` and `outputs`, `bias`, three flags of what is wanted and three of what is
-// added to; `extra`: for backward_kernel the rows of a block. x `[elements, inputs]`, K `[taps, inputs, outputs]`, y, s, dy, da
+// added to; `which` of the products it is; `each`: for backward_kernel the positions of a block. x `[elements, inputs]`, K `[taps, inputs, outputs]`, y, s, dy, da
 // `[positions, outputs]`, offsets `[sets + 1]` of elements and of results for series.
 // windows `[positions, 4]`: first element and width of the series or image, row and column of the window's first tap (perhaps below
 // 0); owners `[elements, 4]`: first position of the series or image, positions in a row of it, row and column of the element in the
 // frame of the windows.
-// Launch: windows and owners a thread a position or an element; forward and backward_input a group for 32 × 32 results;
-// backward_kernel the same over a block of positions, backward_bias a group for 32 columns of a block of 256 positions, which leave
-// sums over blocks. Shared memory: 4.1 KiB.
+// Launch: windows and owners a thread a position or an element; forward, backward_input and backward_kernel are products of gathered
+// factors, a group for 64 × 64 results (common/product.wgsl), backward_kernel over a block of positions, which leaves sums over
+// blocks.
 // All sums in a fixed order. A zero outside counts as a factor: an infinite weight makes NaN of it.
 
 struct Call {
@@ -39,9 +39,10 @@ struct Call {
     add_input: u32,
     add_kernel: u32,
     add_bias: u32,
-    extra: u32,
+    which: u32,
+    each: u32,
     // windows: offsets of elements, of results, windows; owners: the same, owners; forward: x, K, windows, b, y, s; backward_input:
-    // da, K, owners, dx; backward_kernel: x, da, windows, sums over blocks; backward_bias: da, sums over blocks.
+    // da, K, owners, dx; backward_kernel: x, da, windows, sums over blocks.
     first: u32,
     second: u32,
     third: u32,
@@ -57,25 +58,26 @@ struct Call {
 @group(0) @binding(2) var<storage, read> of_results: array<u32>;
 @group(0) @binding(3) var<storage, read_write> places_out: array<u32>;
 
+// The products: x or da; K or da; windows or owners.
+@group(0) @binding(1) var<storage, read> left: array<f32>;
+@group(0) @binding(2) var<storage, read> right: array<f32>;
+@group(0) @binding(3) var<storage, read> places: array<u32>;
+
 // forward
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> kernel: array<f32>;
-@group(0) @binding(3) var<storage, read> windows_3: array<u32>;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<storage, read_write> sums: array<f32>;
 
 // backward_input
-@group(0) @binding(1) var<storage, read> da: array<f32>;
-@group(0) @binding(3) var<storage, read> owners_3: array<u32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
 // backward_kernel
-@group(0) @binding(2) var<storage, read> da_2: array<f32>;
 @group(0) @binding(4) var<storage, read_write> kernel_sums: array<f32>;
 
-// backward_bias
-@group(0) @binding(2) var<storage, read_write> bias_sums: array<f32>;
+/// Which of the products it is.
+const FORWARD: u32 = 0u;
+const BACKWARD_INPUT: u32 = 1u;
+const BACKWARD_KERNEL: u32 = 2u;
 
 /// Windows on an axis.
 fn positions_on(length: u32, size: u32) -> u32 {
@@ -93,41 +95,15 @@ fn zeros_before(length: u32, size: u32) -> u32 {
     return (reach - min(length, reach)) / 2u;
 }
 
-/// The series that a position belongs to: the first one whose results end behind it.
-fn series_of_result(position: u32) -> u32 {
-    var low = 0u;
-    var high = max(call.sets, 1u) - 1u;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if of_results[call.second + middle + 1u] <= position {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
+/// Offsets of elements, or of results.
+const OF_ELEMENTS: u32 = 0u;
+const OF_RESULTS: u32 = 1u;
 
-/// The series that an element belongs to: the first one that ends behind it.
-fn series_of_element(element: u32) -> u32 {
-    var low = 0u;
-    var high = max(call.sets, 1u) - 1u;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if of_elements[call.first + middle + 1u] <= element {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
+fn offset_of(kind: u32, number: u32) -> u32 {
+    if kind == OF_ELEMENTS {
+        return of_elements[call.first + number];
     }
-    return low;
-}
-
-/// The first element of a series, cut to those that exist, and its length.
-fn series(number: u32) -> vec2<u32> {
-    let end = min(of_elements[call.first + number + 1u], call.elements);
-    let start = min(of_elements[call.first + number], end);
-    return vec2<u32>(start, end - start);
+    return of_results[call.second + number];
 }
 
 @compute @workgroup_size(256)
@@ -135,10 +111,11 @@ fn windows(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num_workgr
     for (var position = thread.x; position < call.positions; position += 256u * groups.x) {
         var place = vec4<u32>(0u);
         if call.ragged == 1u {
-            let number = series_of_result(position);
-            let extent = series(number);
-            let column = (position - of_results[call.second + number]) * call.stride;
-            place = vec4<u32>(extent, 0u, column - zeros_before(extent.y, call.kernel_width));
+            let number = set_of(OF_RESULTS, position, call.sets);
+            let elements = rows_of(OF_ELEMENTS, number, call.elements);
+            let length = elements.y - elements.x;
+            let column = (position - offset_of(OF_RESULTS, number)) * call.stride;
+            place = vec4<u32>(elements.x, length, 0u, column - zeros_before(length, call.kernel_width));
         } else {
             let across = positions_on(call.width, call.kernel_width);
             let down = positions_on(call.height, call.kernel_height);
@@ -158,12 +135,11 @@ fn owners(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num_workgro
     for (var element = thread.x; element < call.elements; element += 256u * groups.x) {
         var place = vec4<u32>(0u);
         if call.ragged == 1u {
-            let number = series_of_element(element);
-            let extent = series(number);
-            let end = min(of_results[call.second + number + 1u], call.positions);
-            let start = min(of_results[call.second + number], end);
-            let column = element - extent.x + zeros_before(extent.y, call.kernel_width);
-            place = vec4<u32>(start, end - start, 0u, column);
+            let number = set_of(OF_ELEMENTS, element, call.sets);
+            let elements = rows_of(OF_ELEMENTS, number, call.elements);
+            let results = rows_of(OF_RESULTS, number, call.positions);
+            let column = element - elements.x + zeros_before(elements.y - elements.x, call.kernel_width);
+            place = vec4<u32>(results.x, results.y - results.x, 0u, column);
         } else {
             let across = positions_on(call.width, call.kernel_width);
             let down = positions_on(call.height, call.kernel_height);
@@ -190,13 +166,84 @@ const LINEAR: u32 = 26u;
 fn patch_element(position: u32, part: u32) -> f32 {
     let place = call.third + position * 4u;
     let tap = part / call.inputs;
-    let width = windows_3[place + 1u];
-    let row = windows_3[place + 2u] + tap / call.kernel_width;
-    let column = windows_3[place + 3u] + tap % call.kernel_width;
+    let width = places[place + 1u];
+    let row = places[place + 2u] + tap / call.kernel_width;
+    let column = places[place + 3u] + tap % call.kernel_width;
     if row >= rows() || column >= width {
         return 0.0;
     }
-    return x[call.first + (windows_3[place] + row * width + column) * call.inputs + part % call.inputs];
+    return left[call.first + (places[place] + row * width + column) * call.inputs + part % call.inputs];
+}
+
+/// The gradient at the position whose window has an element under a tap; 0 if there is none.
+fn gradient_under(element: u32, tap: u32, output: u32) -> f32 {
+    let down = select(positions_on(call.height, call.kernel_height), 1u, call.ragged == 1u);
+    let place = call.third + element * 4u;
+    let across = places[place + 1u];
+    // Below 0 is beyond every size.
+    let row = places[place + 2u] - tap / call.kernel_width;
+    let column = places[place + 3u] - tap % call.kernel_width;
+    if row % call.stride > 0u || column % call.stride > 0u || row / call.stride >= down || column / call.stride >= across {
+        return 0.0;
+    }
+    let position = places[place] + row / call.stride * across + column / call.stride;
+    return left[call.first + position * call.outputs + output];
+}
+
+/// Of number k of the taps and outputs the tap. The last one comes first: it belongs to the first position.
+fn tap_of(k: u32) -> u32 {
+    return call.kernel_height * call.kernel_width - 1u - k / call.outputs;
+}
+
+/// Elements of a patch.
+fn patch_size() -> u32 {
+    return call.kernel_height * call.kernel_width * call.inputs;
+}
+
+/// x of a patch `[positions, patch]`, da under the taps `[elements, taps outputs]`, or x of a patch `[patch, positions]`.
+fn left_of(row: u32, k: u32) -> f32 {
+    switch call.which {
+        case FORWARD: {
+            if row >= call.positions {
+                return 0.0;
+            }
+            return patch_element(row, k);
+        }
+        case BACKWARD_INPUT: {
+            if row >= call.elements {
+                return 0.0;
+            }
+            return gradient_under(row, tap_of(k), k % call.outputs);
+        }
+        default: {
+            if row >= patch_size() {
+                return 0.0;
+            }
+            return patch_element(k, row);
+        }
+    }
+}
+
+/// K `[patch, outputs]`, K `[taps outputs, inputs]`, or da `[positions, outputs]`.
+fn right_of(k: u32, column: u32) -> f32 {
+    if call.which == BACKWARD_INPUT {
+        if column >= call.inputs {
+            return 0.0;
+        }
+        return right[call.second + (tap_of(k) * call.inputs + column) * call.outputs + k % call.outputs];
+    }
+    if column >= call.outputs {
+        return 0.0;
+    }
+    return right[call.second + k * call.outputs + column];
+}
+
+fn left_by_rows() -> bool {
+    return call.which == BACKWARD_KERNEL;
+}
+
+fn right_by_depth() -> bool {
+    return call.which == BACKWARD_INPUT;
 }
 
 @compute @workgroup_size(256)
@@ -205,40 +252,19 @@ fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let depth = call.kernel_height * call.kernel_width * call.inputs;
     let across = (call.outputs + TILE - 1u) / TILE;
     let tiles = (call.positions + TILE - 1u) / TILE * across;
     for (var work = group.x; work < tiles; work += groups.x) {
         let position = work / across * TILE;
         let output = work % across * TILE;
-        var totals = vec4<f32>(0.0);
-        for (var start = 0u; start < depth; start += DEPTH) {
-            // Threads side by side read neighbours: parts of a patch, outputs of the kernel.
-            for (var i = thread; i < TILE * DEPTH; i += 256u) {
-                let part = i % DEPTH;
-                let place = i / DEPTH;
-                var value = 0.0;
-                if start + part < depth && position + place < call.positions {
-                    value = patch_element(position + place, start + part);
-                }
-                left_rows[slot(part, place)] = value;
-            }
-            for (var i = thread; i < TILE * DEPTH; i += 256u) {
-                let part = start + i / TILE;
-                let place = output + i % TILE;
-                var value = 0.0;
-                if part < depth && place < call.outputs {
-                    value = kernel[call.second + part * call.outputs + place];
-                }
-                right_rows[slot(i / TILE, i % TILE)] = value;
-            }
-            totals = add_products(thread, totals);
-        }
+        var start: Products;
+        var products = add_products(start, thread, position, output, 0u, patch_size());
         for (var i = 0u; i < 4u; i++) {
-            let row = position + tile_row(thread, i);
-            let column = output + tile_column(thread, i);
-            if row < call.positions && column < call.outputs {
-                finish(row * call.outputs + column, column, totals[i]);
+            for (var j = 0u; j < 4u; j++) {
+                let to = vec2<u32>(position + row_of_thread(thread, i), output + column_of_thread(thread, j));
+                if to.x < call.positions && to.y < call.outputs {
+                    finish(to.x * call.outputs + to.y, to.y, products.rows[i][j]);
+                }
             }
         }
     }
@@ -258,62 +284,28 @@ fn finish(i: u32, output: u32, products: f32) {
     }
 }
 
-/// The gradient at the position whose window has an element under a tap; 0 if there is none.
-fn gradient_under(element: u32, tap: u32, output: u32) -> f32 {
-    let down = select(positions_on(call.height, call.kernel_height), 1u, call.ragged == 1u);
-    let place = call.third + element * 4u;
-    let across = owners_3[place + 1u];
-    // Below 0 is beyond every size.
-    let row = owners_3[place + 2u] - tap / call.kernel_width;
-    let column = owners_3[place + 3u] - tap % call.kernel_width;
-    if row % call.stride > 0u || column % call.stride > 0u || row / call.stride >= down || column / call.stride >= across {
-        return 0.0;
-    }
-    let position = owners_3[place] + row / call.stride * across + column / call.stride;
-    return da[call.first + position * call.outputs + output];
-}
-
 @compute @workgroup_size(256)
 fn backward_input(
     @builtin(local_invocation_index) thread: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let taps = call.kernel_height * call.kernel_width;
-    let depth = taps * call.outputs;
+    let depth = call.kernel_height * call.kernel_width * call.outputs;
     let across = (call.inputs + TILE - 1u) / TILE;
     let tiles = (call.elements + TILE - 1u) / TILE * across;
     for (var work = group.x; work < tiles; work += groups.x) {
         let element = work / across * TILE;
         let channel = work % across * TILE;
-        var totals = vec4<f32>(0.0);
-        for (var start = 0u; start < depth; start += DEPTH) {
-            for (var i = thread; i < TILE * DEPTH; i += 256u) {
-                // The last tap comes first: it belongs to the first position.
-                let part = i % DEPTH;
-                let place = i / DEPTH;
-                let tap = taps - 1u - min((start + part) / max(call.outputs, 1u), taps - 1u);
-                let output = (start + part) % max(call.outputs, 1u);
-                let inside = start + part < depth;
-                var slope = 0.0;
-                if inside && element + place < call.elements {
-                    slope = gradient_under(element + place, tap, output);
-                }
-                left_rows[slot(part, place)] = slope;
-                var weight = 0.0;
-                if inside && channel + place < call.inputs {
-                    weight = kernel[call.second + (tap * call.inputs + channel + place) * call.outputs + output];
-                }
-                right_rows[slot(part, place)] = weight;
-            }
-            totals = add_products(thread, totals);
-        }
+        var start: Products;
+        var products = add_products(start, thread, element, channel, 0u, depth);
         for (var i = 0u; i < 4u; i++) {
-            let row = element + tile_row(thread, i);
-            let column = channel + tile_column(thread, i);
-            if row < call.elements && column < call.inputs {
-                let at = call.fourth + row * call.inputs + column;
-                dx[at] = select(totals[i], dx[at] + totals[i], call.add_input == 1u);
+            for (var j = 0u; j < 4u; j++) {
+                let to = vec2<u32>(element + row_of_thread(thread, i), channel + column_of_thread(thread, j));
+                if to.x < call.elements && to.y < call.inputs {
+                    let at = call.fourth + to.x * call.inputs + to.y;
+                    let value = products.rows[i][j];
+                    dx[at] = select(value, dx[at] + value, call.add_input == 1u);
+                }
             }
         }
     }
@@ -325,62 +317,24 @@ fn backward_kernel(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let depth = call.kernel_height * call.kernel_width * call.inputs;
+    let depth = patch_size();
     let across = (call.outputs + TILE - 1u) / TILE;
     let tiles = (depth + TILE - 1u) / TILE * across;
-    let blocks = (call.positions + call.extra - 1u) / call.extra;
+    let blocks = (call.positions + call.each - 1u) / call.each;
     for (var work = group.x; work < blocks * tiles; work += groups.x) {
         let block = work / tiles;
         let part = work % tiles / across * TILE;
         let output = work % tiles % across * TILE;
-        let end = min((block + 1u) * call.extra, call.positions);
-        var sums = vec4<f32>(0.0);
-        for (var start = block * call.extra; start < end; start += DEPTH) {
-            for (var i = thread; i < TILE * DEPTH; i += 256u) {
-                let position = start + i / TILE;
-                let place = i % TILE;
-                var left = 0.0;
-                var right = 0.0;
-                if position < end && part + place < depth {
-                    left = patch_element(position, part + place);
-                }
-                if position < end && output + place < call.outputs {
-                    right = da_2[call.second + position * call.outputs + output + place];
-                }
-                left_rows[slot(i / TILE, place)] = left;
-                right_rows[slot(i / TILE, place)] = right;
-            }
-            sums = add_products(thread, sums);
-        }
+        var start: Products;
+        let end = min((block + 1u) * call.each, call.positions);
+        var products = add_products(start, thread, part, output, block * call.each, end);
         for (var i = 0u; i < 4u; i++) {
-            let row = part + tile_row(thread, i);
-            let column = output + tile_column(thread, i);
-            if row < depth && column < call.outputs {
-                kernel_sums[call.fourth + (block * depth + row) * call.outputs + column] = sums[i];
+            for (var j = 0u; j < 4u; j++) {
+                let to = vec2<u32>(part + row_of_thread(thread, i), output + column_of_thread(thread, j));
+                if to.x < depth && to.y < call.outputs {
+                    kernel_sums[call.fourth + (block * depth + to.x) * call.outputs + to.y] = products.rows[i][j];
+                }
             }
-        }
-    }
-}
-
-@compute @workgroup_size(256)
-fn backward_bias(
-    @builtin(local_invocation_index) thread: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let tiles = (call.outputs + COLUMNS - 1u) / COLUMNS;
-    let blocks = (call.positions + BLOCK - 1u) / BLOCK;
-    for (var work = group.x; work < blocks * tiles; work += groups.x) {
-        let block = work / tiles;
-        let output = work % tiles * COLUMNS + thread % COLUMNS;
-        let end = select(0u, min(call.positions, block * BLOCK + BLOCK), output < call.outputs);
-        var sum = 0.0;
-        for (var position = block * BLOCK + thread / COLUMNS; position < end; position += STRIDE) {
-            sum += da[call.first + position * call.outputs + output];
-        }
-        let total = sum_over_column(thread, sum);
-        if output < call.outputs && thread < COLUMNS {
-            bias_sums[call.second + block * call.outputs + output] = total;
         }
     }
 }

@@ -1,6 +1,7 @@
-// with: columns
+// with: block_sums
 // with: functions
 // with: groups
+// with: sets
 //
 // Group and batch normalisation: y = (x - μ)/√(v + ε) γ + β, μ and v over the rows of an outer index and the channels of a group.
 // Backward with r = 1/√(v + ε), x̂ = (x - μ) r, g = γ dy and means over the n elements of a group:
@@ -70,15 +71,18 @@ struct Call {
 
 // backward_parameter
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> block_sums: array<f32>;
+@group(0) @binding(6) var<storage, read_write> sums_of_blocks: array<f32>;
+
+fn offset_of(kind: u32, outer: u32) -> u32 {
+    return offsets[call.offsets + outer];
+}
 
 /// The first row of an outer index, and the row behind its last.
-fn rows_of(outer: u32) -> vec2<u32> {
+fn rows_within(outer: u32) -> vec2<u32> {
     if call.ragged == 0u {
         return vec2<u32>(outer, outer + 1u) * call.positions;
     }
-    let end = min(offsets[call.offsets + outer + 1u], call.rows);
-    return vec2<u32>(min(offsets[call.offsets + outer], end), end);
+    return rows_of(0u, outer, call.rows);
 }
 
 /// The outer index that a row belongs to.
@@ -86,18 +90,7 @@ fn owner(row: u32) -> u32 {
     if call.ragged == 0u {
         return row / call.positions;
     }
-    // The first one that ends behind the row.
-    var low = 0u;
-    var high = max(call.outer, 1u) - 1u;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if offsets[call.offsets + middle + 1u] <= row {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return set_of(0u, row, call.outer);
 }
 
 /// a/n, and NaN where there is no element.
@@ -117,7 +110,7 @@ fn moments(
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
     for (var at = group.x; at < call.outer * call.groups; at += groups.x) {
-        let rows = rows_of(at / call.groups);
+        let rows = rows_within(at / call.groups);
         let n = (rows.y - rows.x) * call.width;
         var sum = 0.0;
         for (var e = thread; e < n; e += 256u) {
@@ -163,7 +156,7 @@ fn backward_sums(
 ) {
     let statistics = call.outer * call.groups;
     for (var at = group.x; at < statistics; at += groups.x) {
-        let rows = rows_of(at / call.groups);
+        let rows = rows_within(at / call.groups);
         let n = select(0u, (rows.y - rows.x) * call.width, call.from_y == 1u);
         let mean = means[call.means + at];
         let r = 1.0 / sqrt(variances[call.variances + at] + call.epsilon);
@@ -192,7 +185,7 @@ fn backward_sums(
 fn backward_statistics(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let statistics = call.outer * call.groups;
     for (var at = thread.x; at < statistics; at += 256u * groups.x) {
-        let rows = rows_of(at / call.groups);
+        let rows = rows_within(at / call.groups);
         let n = (rows.y - rows.x) * call.width;
         let spread = variances[call.variances + at] + call.epsilon;
         var dmean = 0.0;
@@ -232,33 +225,26 @@ fn backward_input(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num
     }
 }
 
+/// What a row adds to the gradient of a parameter.
+fn term_of(row: u32, channel: u32) -> f32 {
+    let i = row * call.groups * call.width + channel;
+    var value = slope[call.fifth + i];
+    if call.of_gain == 1u {
+        let at = owner(row) * call.groups + channel / call.width;
+        value *= (x[call.x + i] - means[call.means + at]) / sqrt(variances[call.variances + at] + call.epsilon);
+    }
+    return value;
+}
+
+fn put_sum(i: u32, sum: f32) {
+    sums_of_blocks[call.sixth + i] = sum;
+}
+
 @compute @workgroup_size(256)
 fn backward_parameter(
     @builtin(local_invocation_index) thread: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let channels = call.groups * call.width;
-    let tiles = (channels + COLUMNS - 1u) / COLUMNS;
-    let blocks = (call.rows + BLOCK - 1u) / BLOCK;
-    for (var work = group.x; work < blocks * tiles; work += groups.x) {
-        let block = work / tiles;
-        let channel = work % tiles * COLUMNS + thread % COLUMNS;
-        let end = select(0u, min(call.rows, block * BLOCK + BLOCK), channel < channels);
-        var sum = 0.0;
-        for (var row = block * BLOCK + thread / COLUMNS; row < end; row += STRIDE) {
-            let i = row * channels + channel;
-            var value = slope[call.fifth + i];
-            if call.of_gain == 1u {
-                let at = owner(row) * call.groups + channel / call.width;
-                let spread = variances[call.variances + at] + call.epsilon;
-                value *= (x[call.x + i] - means[call.means + at]) / sqrt(spread);
-            }
-            sum += value;
-        }
-        let total = sum_over_column(thread, sum);
-        if channel < channels && thread < COLUMNS {
-            block_sums[call.sixth + block * channels + channel] = total;
-        }
-    }
+    sum_blocks(call.rows, call.groups * call.width, thread, group.x, groups.x);
 }

@@ -1,13 +1,13 @@
 // with: activations
 // with: product
-// with: columns
+// with: block_sums
 //
 // A dense layer and the products of its backward: c = a b with factors of any strides, a bias and an activation; and sums over rows.
 //
 // Arguments of product: `rows`, `depth` and `columns` of the product; strides of a and b along rows and columns; the depth of a part,
 // `parts` of the summed index, each of which writes a matrix of its own; `function`, `bias` (1 if there is one), `accumulate`.
 // a, b, bias `[columns]`, c `[parts, rows, columns]`, before: the same before the activation, unless that is linear.
-// Launch: a group a tile of 64 × 64 elements of a part (common/product.wgsl: who owns what, 8 KiB of shared memory).
+// Launch: a group a tile of 64 × 64 elements of a part (common/product.wgsl: who owns what, 8.1 KiB of shared memory).
 //
 // columns: Σ_rows x[row, j] over blocks of 256 rows (src/device/gpu.rs, BlockSums); `rows`, `columns`; a group for 32 columns of a
 // block, 1 KiB of shared memory.
@@ -67,6 +67,14 @@ fn right_of(k: u32, column: u32) -> f32 {
     return b[call.b + k * call.b_row + column * call.b_column];
 }
 
+fn left_by_rows() -> bool {
+    return call.a_row < call.a_column;
+}
+
+fn right_by_depth() -> bool {
+    return call.b_row < call.b_column;
+}
+
 @compute @workgroup_size(256)
 fn product(
     @builtin(local_invocation_index) thread: u32,
@@ -82,7 +90,7 @@ fn product(
         var start: Products;
         if call.has_bias == 1u {
             for (var j = 0u; j < 4u; j++) {
-                let column = first_column + thread % 16u + 16u * j;
+                let column = first_column + column_of_thread(thread, j);
                 if column < call.columns {
                     for (var i = 0u; i < 4u; i++) {
                         start.rows[i][j] = bias[call.bias + column];
@@ -95,8 +103,8 @@ fn product(
         var sums_of_tile = add_products(start, thread, first_row, first_column, begin, end);
         for (var i = 0u; i < 4u; i++) {
             for (var j = 0u; j < 4u; j++) {
-                let row = first_row + thread / 16u + 16u * i;
-                let column = first_column + thread % 16u + 16u * j;
+                let row = first_row + row_of_thread(thread, i);
+                let column = first_column + column_of_thread(thread, j);
                 if row < call.rows && column < call.columns {
                     let value = sums_of_tile.rows[i][j];
                     let place = (part * call.rows + row) * call.columns + column;
@@ -113,25 +121,19 @@ fn product(
     }
 }
 
+fn term_of(row: u32, column: u32) -> f32 {
+    return a[sum_call.x + row * sum_call.columns + column];
+}
+
+fn put_sum(i: u32, sum: f32) {
+    sums[sum_call.sums + i] = sum;
+}
+
 @compute @workgroup_size(256)
 fn columns(
     @builtin(local_invocation_index) thread: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let tiles = (sum_call.columns + COLUMNS - 1u) / COLUMNS;
-    let blocks = (sum_call.rows + BLOCK - 1u) / BLOCK;
-    for (var work = group.x; work < blocks * tiles; work += groups.x) {
-        let block = work / tiles;
-        let column = work % tiles * COLUMNS + thread % COLUMNS;
-        let end = select(0u, min(sum_call.rows, block * BLOCK + BLOCK), column < sum_call.columns);
-        var sum = 0.0;
-        for (var row = block * BLOCK + thread / COLUMNS; row < end; row += STRIDE) {
-            sum += a[sum_call.x + row * sum_call.columns + column];
-        }
-        let total = sum_over_column(thread, sum);
-        if column < sum_call.columns && thread < COLUMNS {
-            sums[sum_call.sums + block * sum_call.columns + column] = total;
-        }
-    }
+    sum_blocks(sum_call.rows, sum_call.columns, thread, group.x, groups.x);
 }

@@ -1,8 +1,11 @@
+// with: functions
+// with: groups
+//
 // One step of Muon for the weights of hidden layers: src/ops/update/muon.rs has the formulas.
 //
 // Arguments: `rate`, `momentum`, `decay`, the number of matrices. table `[matrices, 4]`: segment, start in the flat tensors, rows,
-// columns; clip by segment; scratch four times as long as the flat tensors: for a matrix that starts at s, from 4 s on, Z
-// `[long, short]`, the next Z, S and its polynomial `[short, short]`.
+// columns; clip by segment, NaN for a step that is not taken; scratch four times as long as the flat tensors: for a matrix that
+// starts at s, from 4 s on, Z `[long, short]`, the next Z, S and its polynomial `[short, short]`.
 // Launch: a group a matrix, whose threads take every 256th element of each product; between products the group waits for its writes.
 // Shared memory: 1 KiB for sums. Sums of products are chains in ascending order.
 
@@ -22,7 +25,7 @@ struct Call {
 @group(0) @binding(0) var<uniform> call: Call;
 @group(0) @binding(1) var<storage, read> gradients: array<f32>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;
-@group(0) @binding(3) var<storage, read> clip: array<f32>;
+@group(0) @binding(3) var<storage, read> clips: array<f32>;
 @group(0) @binding(4) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(5) var<storage, read_write> momenta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> scratch: array<f32>;
@@ -37,23 +40,6 @@ const STEPS = array<vec3<f32>, 4>(
 const MARGIN: f32 = 1.01;
 /// Root mean square of the elements of a step, in learning rates.
 const RMS: f32 = 0.2;
-
-var<workgroup> partial: array<f32, 256>;
-
-/// The sum over all threads of the group, which call it together.
-fn sum_over_group(thread: u32, value: f32) -> f32 {
-    partial[thread] = value;
-    workgroupBarrier();
-    for (var width = 128u; width > 0u; width /= 2u) {
-        if thread < width {
-            partial[thread] += partial[thread + width];
-        }
-        workgroupBarrier();
-    }
-    let sum = partial[0];
-    workgroupBarrier();
-    return sum;
-}
 
 /// The gram matrix of a matrix `[rows, columns]` in scratch: to[i, j] = Σ_r from[r, i] from[r, j].
 fn gram(thread: u32, origin: u32, rows: u32, columns: u32, to: u32) {
@@ -79,6 +65,7 @@ fn forward(
         let rows = table[entry + 2u];
         let columns = table[entry + 3u];
         let tall = rows >= columns;
+        let skipped = is_nan(clips[call.clip + segment]);
         let long = max(rows, columns);
         let short = min(rows, columns);
         let z = call.scratch + 4u * first;
@@ -89,10 +76,10 @@ fn forward(
         // 1. Momentum, and u with its longer side down.
         var square = 0.0;
         for (var e = thread; e < rows * columns; e += 256u) {
-            let gradient = clip[call.clip + segment] * gradients[call.gradients + first + e];
+            let gradient = clips[call.clip + segment] * gradients[call.gradients + first + e];
             let at = call.momenta + first + e;
             let mean = momenta[at] + (1.0 - call.momentum) * (gradient - momenta[at]);
-            momenta[at] = mean;
+            momenta[at] = select(mean, momenta[at], skipped);
             let u = call.momentum * mean + (1.0 - call.momentum) * gradient;
             square += u * u;
             scratch[z + select(e % columns * rows + e / columns, e, tall)] = u;
@@ -147,7 +134,8 @@ fn forward(
         for (var e = thread; e < rows * columns; e += 256u) {
             let at = call.weights + first + e;
             let direction = scratch[z + select(e % columns * rows + e / columns, e, tall)];
-            weights[at] = weights[at] - call.decay * weights[at] - step * direction;
+            let moved = weights[at] - call.decay * weights[at] - step * direction;
+            weights[at] = select(moved, weights[at], skipped);
         }
         storageBarrier();
     }

@@ -1,6 +1,7 @@
 // with: columns
 // with: functions
-// with: outer_products
+// with: product
+// with: sets
 //
 // A gated recurrent unit or long short-term memory over all steps of all series, and its backward through time:
 // src/ops/recurrence/mod.rs has the formulas.
@@ -11,8 +12,8 @@
 // du_g `[elements, H]`.
 // Launch: forward and backward a group for each series, states and gates in shared memory (12 and 14 KiB, which is why H is at most
 // 512): forward a thread for each column of the kernel, backward for each unit and part of the sum over the columns. before and
-// transpose a thread an element. tile_sums a group for 32 columns of 16 series; backward_kernel a group for 32 × 32 results over a
-// block of elements. All sums in an order that does not depend on the number of groups.
+// transpose a thread an element. tile_sums a group for 32 columns of 16 series; backward_kernel a group for 64 × 64 results over a
+// block of elements (common/product.wgsl). All sums in an order that does not depend on the number of groups.
 
 struct Call {
     cell: u32,
@@ -288,19 +289,8 @@ fn backward(
     }
 }
 
-/// The series that an element belongs to: the first one that ends behind it.
-fn series_of(element: u32) -> u32 {
-    var low = 0u;
-    var high = max(call.series, 1u) - 1u;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if series_offsets[call.first + middle + 1u] <= element {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+fn offset_of(kind: u32, number: u32) -> u32 {
+    return series_offsets[call.first + number];
 }
 
 /// The state before each element, 0 at the first step.
@@ -308,13 +298,13 @@ fn series_of(element: u32) -> u32 {
 fn before(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     for (var i = thread.x; i < call.elements * call.units; i += 256u * groups.x) {
         let element = i / call.units;
-        let number = series_of(element);
+        let number = set_of(0u, element, call.series);
         var value = 0.0;
         if call.reversed == 1u {
-            if element + 1u < min(series_offsets[call.first + number + 1u], call.elements) {
+            if element + 1u < rows_of(0u, number, call.elements).y {
                 value = states_2[call.second + i + call.units];
             }
-        } else if element > series_offsets[call.first + number] {
+        } else if element > offset_of(0u, number) {
             value = states_2[call.second + i - call.units];
         }
         previous_out[call.third + i] = value;
@@ -358,6 +348,28 @@ fn tile_sums(
     }
 }
 
+fn left_of(unit: u32, element: u32) -> f32 {
+    if unit >= call.units {
+        return 0.0;
+    }
+    return previous[call.first + element * call.units + unit];
+}
+
+fn right_of(element: u32, column: u32) -> f32 {
+    if column >= gate_count() * call.units {
+        return 0.0;
+    }
+    return share_gradient(element, column);
+}
+
+fn left_by_rows() -> bool {
+    return true;
+}
+
+fn right_by_depth() -> bool {
+    return false;
+}
+
 /// Σ hᵀ du over blocks of elements.
 @compute @workgroup_size(256)
 fn backward_kernel(
@@ -374,30 +386,15 @@ fn backward_kernel(
         let block = work / tiles;
         let unit = work % tiles / across * TILE;
         let column = work % tiles % across * TILE;
+        var start: Products;
         let end = min((block + 1u) * call.extra, call.elements);
-        var sums = vec4<f32>(0.0);
-        for (var start = block * call.extra; start < end; start += DEPTH) {
-            for (var i = thread; i < TILE * DEPTH; i += 256u) {
-                let element = start + i / TILE;
-                let place = i % TILE;
-                var left = 0.0;
-                var right = 0.0;
-                if element < end && unit + place < units {
-                    left = previous[call.first + element * units + unit + place];
-                }
-                if element < end && column + place < width {
-                    right = share_gradient(element, column + place);
-                }
-                left_rows[slot(i / TILE, place)] = left;
-                right_rows[slot(i / TILE, place)] = right;
-            }
-            sums = add_products(thread, sums);
-        }
+        var products = add_products(start, thread, unit, column, block * call.extra, end);
         for (var i = 0u; i < 4u; i++) {
-            let row = unit + tile_row(thread, i);
-            let j = column + tile_column(thread, i);
-            if row < units && j < width {
-                sums_out[call.fourth + (block * units + row) * width + j] = sums[i];
+            for (var j = 0u; j < 4u; j++) {
+                let to = vec2<u32>(unit + row_of_thread(thread, i), column + column_of_thread(thread, j));
+                if to.x < units && to.y < width {
+                    sums_out[call.fourth + (block * units + to.x) * width + to.y] = products.rows[i][j];
+                }
             }
         }
     }

@@ -1,5 +1,5 @@
 // with: rows
-// with: columns
+// with: block_sums
 //
 // Layer and RMS normalisation: y = (x - m) r γ + β along the last axis, r = 1/√(mean((x - m)²) + ε), m the mean or 0.
 // Backward with x̂ = (x - m) r and g = γ dy: dx = r (g - mean(g) - x̂ mean(g x̂)), dγ = Σ_rows dy x̂, dβ = Σ_rows dy.
@@ -136,34 +136,29 @@ fn backward_input(
     }
 }
 
+/// What a row adds to the gradient of a parameter.
+fn term_of(row: u32, column: u32) -> f32 {
+    let place = row * call.width + column;
+    var value = slope[call.fourth + place];
+    if call.of_gain == 1u {
+        var mean = 0.0;
+        if call.centred == 1u {
+            mean = m_of_row[call.third + row];
+        }
+        value *= (x[call.first + place] - mean) * r_of_row[call.second + row];
+    }
+    return value;
+}
+
+fn put_sum(i: u32, sum: f32) {
+    sums[call.fifth + i] = sum;
+}
+
 @compute @workgroup_size(256)
 fn backward_parameter(
     @builtin(local_invocation_index) thread: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let tiles = (call.width + COLUMNS - 1u) / COLUMNS;
-    let blocks = (call.rows + BLOCK - 1u) / BLOCK;
-    for (var work = group.x; work < blocks * tiles; work += groups.x) {
-        let block = work / tiles;
-        let column = work % tiles * COLUMNS + thread % COLUMNS;
-        let end = select(0u, min(call.rows, block * BLOCK + BLOCK), column < call.width);
-        var sum = 0.0;
-        for (var row = block * BLOCK + thread / COLUMNS; row < end; row += STRIDE) {
-            let place = row * call.width + column;
-            var value = slope[call.fourth + place];
-            if call.of_gain == 1u {
-                var mean = 0.0;
-                if call.centred == 1u {
-                    mean = m_of_row[call.third + row];
-                }
-                value *= (x[call.first + place] - mean) * r_of_row[call.second + row];
-            }
-            sum += value;
-        }
-        let total = sum_over_column(thread, sum);
-        if column < call.width && thread < COLUMNS {
-            sums[call.fifth + block * call.width + column] = total;
-        }
-    }
+    sum_blocks(call.rows, call.width, thread, group.x, groups.x);
 }

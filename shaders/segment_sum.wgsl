@@ -1,5 +1,6 @@
 // with: columns
 // with: functions
+// with: sets
 //
 // Sum or mean over each set of a ragged batch, y[s, j] = factor Σ_{e in s} x[e, j], and what spreads a row of each set over its
 // elements, y[e, j] = factor x[s, j]. factor is 1, or for the mean 1 by the size of the set.
@@ -26,6 +27,14 @@ struct Call {
 @group(0) @binding(2) var<storage, read> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
+/// Of sum, or of spread.
+const OF_SUM: u32 = 0u;
+const OF_SPREAD: u32 = 1u;
+
+fn offset_of(kind: u32, number: u32) -> u32 {
+    return offsets[select(call.second, call.third, kind == OF_SPREAD) + number];
+}
+
 /// 0/0 for an empty set.
 fn factor(size: u32) -> f32 {
     return select(1.0, select(1.0 / f32(size), nan(), size == 0u), call.mean == 1u);
@@ -45,17 +54,16 @@ fn sum(
     for (var work = group.x; work < call.sets * tiles; work += groups.x) {
         let owner = work / tiles;
         let column = work % tiles * COLUMNS + thread % COLUMNS;
-        let end = min(offsets[call.second + owner + 1u], call.elements);
-        let start = min(offsets[call.second + owner], end);
+        let rows = rows_of(OF_SUM, owner, call.elements);
         var sum = 0.0;
         if column < call.width {
-            for (var row = start + thread / COLUMNS; row < end; row += STRIDE) {
+            for (var row = rows.x + thread / COLUMNS; row < rows.y; row += STRIDE) {
                 sum += x[call.first + row * call.width + column];
             }
         }
         let total = sum_over_column(thread, sum);
         if column < call.width && thread < COLUMNS {
-            put(call.third + owner * call.width + column, factor(end - start) * total);
+            put(call.third + owner * call.width + column, factor(rows.y - rows.x) * total);
         }
     }
 }
@@ -63,20 +71,8 @@ fn sum(
 @compute @workgroup_size(256)
 fn spread(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     for (var i = thread.x; i < call.first; i += 256u * groups.x) {
-        let row = i / call.width;
-        // The first set that ends behind the row.
-        var low = 0u;
-        var high = max(call.sets, 1u) - 1u;
-        while low < high {
-            let middle = (low + high) / 2u;
-            if offsets[call.third + middle + 1u] <= row {
-                low = middle + 1u;
-            } else {
-                high = middle;
-            }
-        }
-        let end = min(offsets[call.third + low + 1u], call.elements);
-        let start = min(offsets[call.third + low], end);
-        put(call.fourth + i, factor(end - start) * x[call.second + low * call.width + i % call.width]);
+        let owner = set_of(OF_SPREAD, i / call.width, call.sets);
+        let rows = rows_of(OF_SPREAD, owner, call.elements);
+        put(call.fourth + i, factor(rows.y - rows.x) * x[call.second + owner * call.width + i % call.width]);
     }
 }

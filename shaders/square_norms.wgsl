@@ -1,7 +1,9 @@
+// with: groups
+//
 // Sum of squares of each segment of a flat tensor.
 //
 // Arguments: a word without meaning, the number of `segments`. x, offsets `[segments + 1]`, sums `[segments]`.
-// Launch: a group a segment; thread t adds every 256th element from t on, then halves are added to halves in shared memory (1 KiB).
+// Launch: a group a segment; thread t adds every 256th element from t on, then the group adds up.
 
 struct Call {
     nothing: u32,
@@ -16,8 +18,6 @@ struct Call {
 @group(0) @binding(2) var<storage, read> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
-var<workgroup> partial: array<f32, 256>;
-
 @compute @workgroup_size(256)
 fn forward(
     @builtin(local_invocation_index) thread: u32,
@@ -31,17 +31,9 @@ fn forward(
             let value = x[call.x + i];
             sum += value * value;
         }
-        partial[thread] = sum;
-        workgroupBarrier();
-        for (var width = 128u; width > 0u; width /= 2u) {
-            if thread < width {
-                partial[thread] += partial[thread + width];
-            }
-            workgroupBarrier();
-        }
+        let total = sum_over_group(thread, sum);
         if thread == 0u {
-            sums[call.sums + segment] = partial[0];
+            sums[call.sums + segment] = total;
         }
-        workgroupBarrier();
     }
 }

@@ -5,8 +5,6 @@
 
 const COLUMNS: u32 = 32u;
 const STRIDE: u32 = 8u;
-/// Rows of a block, as in src/device/gpu.rs.
-const BLOCK: u32 = 256u;
 
 var<workgroup> column_values: array<f32, 256>;
 

@@ -112,10 +112,20 @@ impl BlockSums {
 
     /// Writes or adds the sums over all blocks.
     pub fn finish(&self, launch: &Launch, to: Slice, accumulate: u32) -> Result<()> {
-        let arguments = [self.blocks as u32, self.width as u32, accumulate];
-        let program = Program::new("block_sums", "forward");
-        launch.run_with(program, &arguments, &[self.slice()], &[to], groups_for(self.width))
+        add_blocks(launch, self.slice(), [self.blocks, self.width], to, accumulate)
     }
+}
+
+/// Writes or adds the sums over blocks `[blocks, width]` in ascending order.
+pub fn add_blocks(
+    launch: &Launch,
+    blocks: Slice,
+    [count, width]: [usize; 2],
+    to: Slice,
+    accumulate: u32,
+) -> Result<()> {
+    let arguments = [count as u32, width as u32, accumulate];
+    launch.run_with(Program::new("block_sums", "forward"), &arguments, &[blocks], &[to], groups_for(width))
 }
 
 /// Groups of one invocation for each of so many elements.

@@ -1,14 +1,60 @@
 //! Matrix products and sums over rows on a GPU: what the programs of several operations share.
 
-use crate::device::Slice;
-use crate::device::gpu::{BlockSums, Launch, Program, groups_for};
+use crate::device::gpu::{BlockSums, Launch, Program, add_blocks};
+use crate::device::{Buffer, Slice};
 use crate::error::Result;
 use crate::math::Function;
 
 /// Rows and columns of a tile of the program.
 const TILE: usize = 64;
-/// Summed indices beyond which the sum is formed in parts.
+/// Fewest summed indices of a part.
 const PART: usize = 1024;
+/// Most parts, beyond which parts grow: each takes as much memory as the result.
+const MOST_PARTS: usize = 32;
+
+/// Tiles of a matrix of results.
+pub(super) fn tiles(rows: usize, columns: usize) -> usize {
+    rows.div_ceil(TILE) * columns.div_ceil(TILE)
+}
+
+/// A product whose long sums are formed in parts, which are then added in ascending order. The parts depend on the number of summed
+/// indices alone.
+pub(super) struct Parts {
+    memory: Buffer,
+    each: usize,
+    count: usize,
+    results: [usize; 2],
+}
+
+impl Parts {
+    /// For so many summed indices, rows and columns.
+    pub(super) fn new(launch: &Launch, depth: usize, results: [usize; 2]) -> Result<Self> {
+        let each = depth.div_ceil(MOST_PARTS).max(PART);
+        let count = depth.div_ceil(each);
+        let memory = launch.scratch(count * results[0] * results[1])?;
+        Ok(Parts { memory, each, count, results })
+    }
+
+    /// Summed indices of a part, which the program is told.
+    pub(super) fn each(&self) -> u32 {
+        self.each as u32
+    }
+
+    /// The products of the parts, `[parts, rows, columns]`, which the program fills.
+    pub(super) fn slice(&self) -> Slice<'_> {
+        self.memory.all()
+    }
+
+    /// Groups of that program: one for each tile of each part.
+    pub(super) fn groups(&self) -> usize {
+        self.count * tiles(self.results[0], self.results[1])
+    }
+
+    /// Writes or adds the sums over all parts.
+    pub(super) fn finish(&self, launch: &Launch, to: Slice, accumulate: u32) -> Result<()> {
+        add_blocks(launch, self.slice(), [self.count, self.results[0] * self.results[1]], to, accumulate)
+    }
+}
 
 /// A row-major factor, perhaps transposed.
 #[derive(Clone, Copy)]
@@ -33,17 +79,15 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// `c = a b`, or `c += a b`. A long sum is formed in parts, which are added in ascending order; parts depend on its length alone.
+/// `c = a b`, or `c += a b`.
 pub(super) fn product(launch: &Launch, a: Factor, b: Factor, c: Slice, accumulate: u32) -> Result<()> {
-    let parts = a.columns.div_ceil(PART);
-    if parts <= 1 {
+    if a.columns <= PART {
         return dense(launch, a, b, None, Function::Linear, [c, c.nothing()], accumulate);
     }
-    let width = a.rows * b.columns;
-    let memory = launch.scratch(parts * width)?;
-    run(launch, a, b, None, Function::Linear, [memory.all(), c.nothing()], 0, parts)?;
-    let arguments = [parts as u32, width as u32, accumulate];
-    launch.run_with(Program::new("block_sums", "forward"), &arguments, &[memory.all()], &[c], groups_for(width))
+    let parts = Parts::new(launch, a.columns, [a.rows, b.columns])?;
+    let outputs = [parts.slice(), c.nothing()];
+    run(launch, a, b, None, Function::Linear, outputs, 0, [parts.each, parts.count])?;
+    parts.finish(launch, c, accumulate)
 }
 
 /// `c = f(a b + bias)`; `before` is what `f` is applied to, and is written unless `f` is linear.
@@ -56,7 +100,7 @@ pub(super) fn dense(
     [c, before]: [Slice; 2],
     accumulate: u32,
 ) -> Result<()> {
-    run(launch, a, b, bias, f, [c, before], accumulate, 1)
+    run(launch, a, b, bias, f, [c, before], accumulate, [a.columns, 1])
 }
 
 fn run(
@@ -67,16 +111,14 @@ fn run(
     f: Function,
     outputs: [Slice; 2],
     accumulate: u32,
-    parts: usize,
+    [each, parts]: [usize; 2],
 ) -> Result<()> {
-    let depth = a.columns;
-    let part_depth = if parts > 1 { PART } else { depth };
-    let sizes = [a.rows, depth, b.columns].map(|size| size as u32);
+    let sizes = [a.rows, a.columns, b.columns].map(|size| size as u32);
     let strides = [a.strides, b.strides].concat();
-    let rest = [part_depth as u32, parts as u32, f.index(), u32::from(bias.is_some()), accumulate];
+    let rest = [each as u32, parts as u32, f.index(), u32::from(bias.is_some()), accumulate];
     let arguments = [&sizes[..], &strides, &rest].concat();
     let inputs = [a.memory, b.memory, bias.unwrap_or(b.memory.nothing())];
-    let groups = a.rows.div_ceil(TILE) * b.columns.div_ceil(TILE) * parts;
+    let groups = tiles(a.rows, b.columns) * parts;
     launch.run_with(Program::new("linear", "product"), &arguments, &inputs, &outputs, groups)
 }
 

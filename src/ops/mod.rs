@@ -24,7 +24,6 @@ mod linear;
 mod log_sum_exp;
 mod mlp;
 mod operation;
-mod outer_products;
 mod permute_columns;
 mod pooling;
 mod ragged;

@@ -25,6 +25,15 @@ fn for_each_case(mut check: impl FnMut(&'static dyn Operation, &Case, &[Array64]
     }
 }
 
+/// What a check says of a case on a device.
+type Check = fn(&Device, &'static dyn Operation, &Case, &[Array64], Key) -> Result<(), String>;
+
+fn expect_every_case(device: &Device, check: Check) {
+    for_each_case(|operation, case, inputs, key| {
+        check(device, operation, case, inputs, key).unwrap_or_else(|message| panic!("{message}"));
+    });
+}
+
 #[test]
 fn the_table_is_complete_and_sorted() {
     let names: Vec<_> = TABLE.iter().map(|o| o.row().name).collect();
@@ -72,9 +81,7 @@ fn every_kernel_has_a_program_for_gpus() {
 #[test]
 fn outputs_agree_with_the_reference() {
     for device in devices() {
-        for_each_case(|operation, case, inputs, key| {
-            check_outputs(&device, operation, case, inputs, key).unwrap_or_else(|message| panic!("{message}"));
-        });
+        expect_every_case(&device, check_outputs);
     }
 }
 
@@ -221,9 +228,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn special_values_turn_up_where_the_reference_has_them() {
     for device in devices() {
-        for_each_case(|operation, case, inputs, key| {
-            check_special_values(&device, operation, case, inputs, key).unwrap_or_else(|message| panic!("{message}"));
-        });
+        expect_every_case(&device, check_special_values);
     }
 }
 

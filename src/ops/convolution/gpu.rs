@@ -1,11 +1,11 @@
 //! The programs of convolution on a GPU: groups gather what a tile of results, or of gradients, depends on and multiply it.
 
 use super::patches::Arguments;
-use crate::device::gpu::{BlockSums, Launch, Program, groups_for};
+use crate::device::gpu::{Launch, Program, groups_for};
 use crate::device::{Buffer, Slice};
 use crate::error::Result;
 use crate::math::Function;
-use crate::ops::outer_products::{OuterProducts, tiles};
+use crate::ops::gpu_product::{Parts, sum_rows, tiles};
 
 /// Words that say where a window, or an element, lies.
 const PLACE: usize = 4;
@@ -14,11 +14,16 @@ fn program(entry: &'static str) -> Program {
     Program::new("convolution", entry)
 }
 
+/// Which of the products a program is asked for.
+const FORWARD: u32 = 0;
+const BACKWARD_INPUT: u32 = 1;
+const BACKWARD_KERNEL: u32 = 2;
+
 /// Where the windows of all positions lie, or in which windows all elements.
 fn places(launch: &Launch, entry: &'static str, count: u32) -> Result<Buffer> {
     let places = launch.scratch(PLACE * count as usize)?;
     let offsets = &launch.inputs[3..5];
-    launch.run_with(program(entry), &launch.words(&[0]), offsets, &[places.all()], groups_for(count as usize))?;
+    launch.run_with(program(entry), &launch.words(&[0, 0]), offsets, &[places.all()], groups_for(count as usize))?;
     Ok(places)
 }
 
@@ -29,7 +34,7 @@ pub(super) fn forward(launch: &Launch) -> Result<()> {
     let sums = launch.outputs.get(1).copied().unwrap_or(y.nothing());
     let inputs = [x, kernel, windows.all(), bias];
     let groups = tiles(arguments.positions as usize, arguments.outputs as usize);
-    launch.run_with(program("forward"), &launch.words(&[0]), &inputs, &[y, sums], groups)
+    launch.run_with(program("forward"), &launch.words(&[FORWARD, 0]), &inputs, &[y, sums], groups)
 }
 
 pub(super) fn backward(launch: &Launch) -> Result<()> {
@@ -48,7 +53,8 @@ pub(super) fn backward(launch: &Launch) -> Result<()> {
         backward_kernel(launch, &arguments, da)?;
     }
     if wanted[2] {
-        backward_bias(launch, &arguments, da)?;
+        let [positions, outputs] = [arguments.positions as usize, arguments.outputs as usize];
+        sum_rows(launch, da, positions, outputs, launch.outputs[2], arguments.added[2])?;
     }
     Ok(())
 }
@@ -65,23 +71,16 @@ fn backward_input(launch: &Launch, arguments: &Arguments, da: Slice) -> Result<(
     let (owners, kernel, dx) = (places(launch, "owners", arguments.elements)?, launch.inputs[1], launch.outputs[0]);
     let inputs = [da, kernel, owners.all()];
     let groups = tiles(arguments.elements as usize, arguments.inputs as usize);
-    launch.run_with(program("backward_input"), &launch.words(&[0]), &inputs, &[dx], groups)
+    launch.run_with(program("backward_input"), &launch.words(&[BACKWARD_INPUT, 0]), &inputs, &[dx], groups)
 }
 
 /// Products over blocks of positions, then over the blocks.
 fn backward_kernel(launch: &Launch, arguments: &Arguments, da: Slice) -> Result<()> {
     let windows = places(launch, "windows", arguments.positions)?;
     let results = [arguments.depth(), arguments.outputs as usize];
-    let products = OuterProducts::new(launch, arguments.positions as usize, results)?;
+    let products = Parts::new(launch, arguments.positions as usize, results)?;
     let inputs = [launch.inputs[0], da, windows.all()];
-    let words = launch.words(&[products.rows()]);
+    let words = launch.words(&[BACKWARD_KERNEL, products.each()]);
     launch.run_with(program("backward_kernel"), &words, &inputs, &[products.slice()], products.groups())?;
     products.finish(launch, launch.outputs[1], arguments.added[1])
-}
-
-/// Sums over blocks of positions, then over the blocks.
-fn backward_bias(launch: &Launch, arguments: &Arguments, da: Slice) -> Result<()> {
-    let sums = BlockSums::new(launch, arguments.positions as usize, arguments.outputs as usize)?;
-    launch.run_with(program("backward_bias"), &launch.words(&[0]), &[da], &[sums.slice()], sums.groups())?;
-    sums.finish(launch, launch.outputs[2], arguments.added[2])
 }

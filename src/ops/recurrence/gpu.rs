@@ -2,9 +2,9 @@
 
 use super::Arguments;
 use super::series::TILE;
-use crate::device::gpu::{COLUMNS, Launch, Program, groups_for};
+use crate::device::gpu::{COLUMNS, Launch, Program, add_blocks, groups_for};
 use crate::error::{Error, Result};
-use crate::ops::outer_products::OuterProducts;
+use crate::ops::gpu_product::Parts;
 
 /// Units whose states, and those of all their gates, fit into the memory of a group.
 const MOST_UNITS: u32 = 512;
@@ -48,9 +48,9 @@ pub(super) fn backward(launch: &Launch) -> Result<()> {
 pub(super) fn kernel(launch: &Launch) -> Result<()> {
     let arguments: Arguments = launch.arguments();
     let results = [arguments.units as usize, arguments.width()];
-    let products = OuterProducts::new(launch, arguments.elements as usize, results)?;
+    let products = Parts::new(launch, arguments.elements as usize, results)?;
     let program = Program::new("recurrence", "backward_kernel");
-    let words = launch.words(&[products.rows()]);
+    let words = launch.words(&[products.each()]);
     launch.run_with(program, &words, launch.inputs, &[products.slice()], products.groups())?;
     products.finish(launch, launch.outputs[0], arguments.accumulate)
 }
@@ -59,6 +59,5 @@ pub(super) fn kernel(launch: &Launch) -> Result<()> {
 pub(super) fn bias(launch: &Launch) -> Result<()> {
     let arguments: Arguments = launch.arguments();
     let (tiles, width) = ((arguments.series as usize).div_ceil(TILE), arguments.width());
-    let words = [tiles as u32, width as u32, arguments.accumulate];
-    launch.run_with(Program::new("block_sums", "forward"), &words, launch.inputs, launch.outputs, groups_for(width))
+    add_blocks(launch, launch.inputs[0], [tiles, width], launch.outputs[0], arguments.accumulate)
 }
