@@ -107,6 +107,20 @@ fn updates_of_weights_agree_with_the_cpu() {
     }
 }
 
+/// A training that diverges goes back to good weights with a smaller rate, and in the end says what to do.
+#[test]
+fn a_training_that_diverges_is_a_sentence() {
+    let [ours, cpu] = [gpu(), Device::cpu()].map(|device| {
+        let simulator = LinearRegression::default();
+        let mut workflow = BasicWorkflow::for_simulator(simulator).unwrap().seed(5).device(device).build().unwrap();
+        let fit = Fit { epochs: 12, batches_per_epoch: 20, batch_size: 8, learning_rate: 1e12, ..Fit::default() };
+        workflow.fit_online(fit).unwrap_err().to_string()
+    });
+    for message in [ours, cpu] {
+        assert!(message.contains("not finite came up 6 times"), "{message}");
+    }
+}
+
 /// A model trained on the CPU gives the same densities and draws elsewhere, and goes back as it came.
 #[test]
 fn models_move_between_devices() {

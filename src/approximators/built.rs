@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::networks::summary::SummaryInput;
 use crate::nn::{Pass, Stage};
 use crate::optim::Adam;
-use crate::parameters::{Gradients, Parameters};
+use crate::parameters::{Gradients, Parameters, Weight};
 use crate::random::Key;
 use crate::tensor::Tensor;
 
@@ -87,6 +87,30 @@ impl<O: Objective> BuiltApproximator<O> {
     }
 }
 
+impl<O: Objective> BuiltApproximator<O> {
+    /// The loss of a batch, its gradients, and the states that the networks change to. `check` sees the loss before the gradients
+    /// are computed.
+    fn learn(
+        &mut self,
+        batch: &Batch,
+        key: Key,
+        check: impl FnOnce(&Tape, &Tensor) -> Result<()>,
+    ) -> Result<(Tensor, Gradients, Vec<(Weight, Tensor)>)> {
+        self.standardizer.update(batch)?;
+        self.tape.clear();
+        let pass = Pass::training(&self.tape, &self.parameters, key);
+        let reading = Reading { standardizer: &self.standardizer, dimensions: &self.dimensions };
+        let objective = &self.objective;
+        let loss =
+            reading.with_inputs(&pass, batch, &mut self.scratch, None, |pass, inputs| objective.loss(pass, inputs))?;
+        let value = loss.value()?;
+        check(&self.tape, &value)?;
+        let learnt = (value, pass.gradients(loss)?, pass.updates()?);
+        self.objective.weights_change();
+        Ok(learnt)
+    }
+}
+
 impl<O: Objective> Trainable for BuiltApproximator<O> {
     fn parameters(&self) -> &Parameters {
         &self.parameters
@@ -106,26 +130,28 @@ impl<O: Objective> Trainable for BuiltApproximator<O> {
     }
 
     fn train_step(&mut self, batch: &Batch, optimizer: &mut Adam, key: Key) -> Result<StepOutcome> {
-        self.standardizer.update(batch)?;
-        self.tape.clear();
-        let pass = Pass::training(&self.tape, &self.parameters, key);
-        let reading = Reading { standardizer: &self.standardizer, dimensions: &self.dimensions };
-        let objective = &self.objective;
-        let loss =
-            reading.with_inputs(&pass, batch, &mut self.scratch, None, |pass, inputs| objective.loss(pass, inputs))?;
-        let value = f64::from(loss.value()?.item()?);
-        if !value.is_finite() {
-            let origin = self.tape.first_not_finite()?.unwrap_or_else(|| "the loss".to_string());
-            return Err(Error::not_finite(
+        let mut loss = 0.0;
+        let (_, gradients, states) = self.learn(batch, key, |tape, value| {
+            loss = f64::from(value.item()?);
+            if loss.is_finite() {
+                return Ok(());
+            }
+            let origin = tape.first_not_finite()?.unwrap_or_else(|| "the loss".to_string());
+            Err(Error::not_finite(
                 origin,
-                format!("the loss is {value}; lower the learning rate or look for extreme simulations"),
-            ));
-        }
-        let (gradients, states) = (pass.gradients(loss)?, pass.updates()?);
-        self.objective.weights_change();
+                format!("the loss is {loss}; lower the learning rate or look for extreme simulations"),
+            ))
+        })?;
         let report = optimizer.step(&mut self.parameters, &gradients)?;
         self.parameters.update(&states)?;
-        Ok(StepOutcome { loss: value, report })
+        Ok(StepOutcome { loss, report })
+    }
+
+    fn start_step(&mut self, batch: &Batch, optimizer: &mut Adam, key: Key) -> Result<()> {
+        let (loss, gradients, states) = self.learn(batch, key, |_, _| Ok(()))?;
+        optimizer.start_step(&mut self.parameters, &gradients, &loss)?;
+        self.parameters.update(&states)?;
+        self.device().flush()
     }
 
     fn loss(&self, batch: &Batch) -> Result<f64> {

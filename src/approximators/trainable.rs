@@ -34,6 +34,10 @@ pub trait Trainable {
     /// operation with such a value; the moments have then seen the batch.
     fn train_step(&mut self, batch: &Batch, optimizer: &mut Adam, key: Key) -> Result<StepOutcome>;
 
+    /// As [`train_step`](Self::train_step), but waits for nothing that the device computes: loss and report come with
+    /// [`Adam::finish_steps`]. A step with something that is not finite leaves the weights as they were.
+    fn start_step(&mut self, batch: &Batch, optimizer: &mut Adam, key: Key) -> Result<()>;
+
     /// The loss of a batch without dropout and without changing anything.
     fn loss(&self, batch: &Batch) -> Result<f64>;
 }

@@ -155,6 +155,20 @@ impl Device {
         }
     }
 
+    /// True for a device that computes while the host goes on: what is launched is done later, and reading waits for it.
+    pub fn computes_behind(&self) -> bool {
+        !matches!(self.inner.backend, Backend::Cpu(_))
+    }
+
+    /// Hands over everything that was launched, without waiting.
+    pub fn flush(&self) -> Result<()> {
+        match &self.inner.backend {
+            Backend::Cpu(_) => Ok(()),
+            #[cfg(feature = "wgpu")]
+            Backend::Wgpu(wgpu) => wgpu.flush(),
+        }
+    }
+
     /// Waits until everything that was launched is done.
     pub fn synchronise(&self) -> Result<()> {
         match &self.inner.backend {

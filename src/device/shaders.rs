@@ -14,6 +14,7 @@ static TEXTS: &[(&str, &str)] = texts![
     "attention",
     "binary",
     "block_sums",
+    "clipping",
     "columns",
     "common/activations",
     "common/affine",

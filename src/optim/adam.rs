@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Schedule;
 use crate::error::{Error, Result};
-use crate::ops::update::{AdamArguments, MuonArguments, adam, muon, square_norms};
+use crate::ops::update::{AdamArguments, ClippingArguments, MuonArguments, adam, clipping, muon, square_norms};
 use crate::parameters::{Gradients, Layout, Parameters};
 use crate::tensor::Tensor;
 
@@ -114,10 +114,17 @@ impl Optimizer {
             clip: Tensor::full(device, [segments].into(), 1.0)?,
             matrices: Tensor::from_indices(device, [matrices.len() / 4, 4], &matrices)?,
             others: Tensor::from_indices(device, [segments], &others)?,
-            host: vec![0.0; segments],
+            no_loss: Tensor::zeros(device, [1].into())?,
+            reports: Tensor::zeros(device, [MOST_STARTED, REPORT].into())?,
+            started: Vec::with_capacity(MOST_STARTED),
         })
     }
 }
+
+/// Most steps that may be started before their reports are read.
+pub const MOST_STARTED: usize = 16;
+/// Numbers of a report.
+const REPORT: usize = 2;
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -145,7 +152,12 @@ pub struct Adam {
     matrices: Tensor,
     /// 1 for segments that Adam leaves alone.
     others: Tensor,
-    host: Vec<f32>,
+    /// What stands for a loss that the optimizer is not told.
+    no_loss: Tensor,
+    /// Loss and norm of the steps whose reports were not read yet.
+    reports: Tensor,
+    /// Their learning rates.
+    started: Vec<f64>,
 }
 
 /// The state of an optimizer on the host: what a checkpoint holds.
@@ -163,14 +175,14 @@ pub struct AdamState {
 
 impl Adam {
     /// Changes the weights by one step against the gradients. Gradients that are not finite leave everything as it was
-    /// and are an error.
+    /// and are an error. Reports of steps that were only started are lost.
     pub fn step(&mut self, parameters: &mut Parameters, gradients: &Gradients) -> Result<StepReport> {
-        if !Arc::ptr_eq(&self.layout, parameters.layout()) || !Arc::ptr_eq(&self.layout, gradients.layout()) {
-            return Err(Error::argument("optimizer", "was built for another model; build one for these parameters"));
-        }
-        square_norms(gradients.flat(), &self.offsets, &self.sums)?;
-        self.sums.read(&mut self.host)?;
-        let gradient_norm = self.host.iter().map(|&s| f64::from(s)).sum::<f64>().sqrt();
+        self.started.clear();
+        self.expect_own(parameters, gradients)?;
+        self.clip(gradients, &self.no_loss)?;
+        let mut reports = [0.0; MOST_STARTED * REPORT];
+        self.reports.read(&mut reports)?;
+        let gradient_norm = f64::from(reports[1]);
         if !gradient_norm.is_finite() {
             let message = format!(
                 "the norm of the gradients is {gradient_norm} at step {}; lower the learning rate or check the data",
@@ -178,13 +190,61 @@ impl Adam {
             );
             return Err(Error::not_finite("gradients", message));
         }
-        let scale = |norm: f64, limit: f64| (limit / norm.max(limit)) as f32;
-        match self.options.clipping {
-            Clipping::None => self.host.fill(1.0),
-            Clipping::Global(limit) => self.host.fill(scale(gradient_norm, limit)),
-            Clipping::PerTensor(limit) => self.host.iter_mut().for_each(|s| *s = scale(f64::from(*s).sqrt(), limit)),
+        Ok(StepReport { learning_rate: self.change(parameters, gradients)?, gradient_norm })
+    }
+
+    /// As [`step`](Self::step), but reads nothing back from the device, which may still be at work: the report and the loss
+    /// `[1]` come with [`finish_steps`](Self::finish_steps). A step whose loss or gradients are not finite leaves everything as it
+    /// was.
+    ///
+    /// # Errors
+    /// [`MOST_STARTED`] steps wait already.
+    pub fn start_step(&mut self, parameters: &mut Parameters, gradients: &Gradients, loss: &Tensor) -> Result<()> {
+        if self.started.len() == MOST_STARTED {
+            let message = format!("{MOST_STARTED} steps wait for `finish_steps`; call it before the next one");
+            return Err(Error::argument("optimizer", message));
         }
-        self.clip.write(&self.host)?;
+        self.expect_own(parameters, gradients)?;
+        self.clip(gradients, loss)?;
+        let rate = self.change(parameters, gradients)?;
+        self.started.push(rate);
+        Ok(())
+    }
+
+    /// The losses and reports of all steps that were started since the last call, in their order. Waits for the device.
+    pub fn finish_steps(&mut self) -> Result<Vec<(f64, StepReport)>> {
+        if self.started.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut reports = [0.0; MOST_STARTED * REPORT];
+        self.reports.read(&mut reports)?;
+        let finished = self.started.drain(..).zip(reports.chunks_exact(REPORT)).map(|(learning_rate, report)| {
+            (f64::from(report[0]), StepReport { learning_rate, gradient_norm: f64::from(report[1]) })
+        });
+        Ok(finished.collect())
+    }
+
+    fn expect_own(&self, parameters: &Parameters, gradients: &Gradients) -> Result<()> {
+        if Arc::ptr_eq(&self.layout, parameters.layout()) && Arc::ptr_eq(&self.layout, gradients.layout()) {
+            return Ok(());
+        }
+        Err(Error::argument("optimizer", "was built for another model; build one for these parameters"))
+    }
+
+    /// Leaves the factors of all segments in `clip`, and loss and norm in the next row of the reports.
+    fn clip(&self, gradients: &Gradients, loss: &Tensor) -> Result<()> {
+        square_norms(gradients.flat(), &self.offsets, &self.sums)?;
+        let (kind, limit) = match self.options.clipping {
+            Clipping::None => (0, 1.0),
+            Clipping::Global(limit) => (1, limit),
+            Clipping::PerTensor(limit) => (2, limit),
+        };
+        let arguments = ClippingArguments { kind, limit: limit as f32, slot: self.started.len() as u32 };
+        clipping(arguments, &self.sums, loss, &self.clip, &self.reports)
+    }
+
+    /// Changes the weights and returns the learning rate.
+    fn change(&mut self, parameters: &mut Parameters, gradients: &Gradients) -> Result<f64> {
         let learning_rate = self.rate_factor * self.schedule.rate(self.step);
         let Optimizer { beta1, beta2, epsilon, weight_decay, .. } = self.options;
         let power = (self.step + 1).min(i32::MAX as u64) as i32;
@@ -205,7 +265,7 @@ impl Adam {
             muon(arguments, gradients.flat(), &self.matrices, &self.clip, targets)?;
         }
         self.step += 1;
-        Ok(StepReport { learning_rate, gradient_norm })
+        Ok(learning_rate)
     }
 
     /// Number of steps taken.
@@ -244,6 +304,7 @@ impl Adam {
             );
             return Err(Error::shape("optimizer", message));
         }
+        self.started.clear();
         self.first.write(&state.first)?;
         self.second.write(&state.second)?;
         self.step = state.step;

@@ -4,6 +4,6 @@ mod adam;
 mod average;
 mod schedule;
 
-pub use adam::{Adam, AdamState, Clipping, Matrices, Optimizer, SMALLEST_SIDE, StepReport};
+pub use adam::{Adam, AdamState, Clipping, MOST_STARTED, Matrices, Optimizer, SMALLEST_SIDE, StepReport};
 pub use average::MovingAverage;
 pub use schedule::Schedule;

@@ -14,7 +14,7 @@ use crate::adapters::{Adapter, Strictness};
 use crate::approximators::{Batch, StepOutcome, Trainable};
 use crate::data::{Dataset, Prefetch, Record};
 use crate::error::{Error, Result};
-use crate::optim::{Adam, MovingAverage, Optimizer, Schedule};
+use crate::optim::{Adam, MOST_STARTED, MovingAverage, Optimizer, Schedule, StepReport};
 use crate::parameters::Parameters;
 use crate::random::Key;
 
@@ -58,6 +58,8 @@ struct Epoch {
     batches: Prefetch<Batch>,
     step: u64,
     good: Good,
+    /// Steps that the device may not have done yet, and their data sets.
+    started: Vec<(u64, usize)>,
     sum: f64,
     count: usize,
 }
@@ -199,18 +201,21 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             Some(epoch) => epoch,
             None => self.begin_epoch()?,
         };
-        let control = match epoch.batches.next() {
-            None => self.end_of_epoch(epoch.sum / epoch.count.max(1) as f64)?,
-            Some(batch) => match self.step(&mut epoch, &batch?, clock)? {
-                Control::Stop => {
-                    self.state.epoch += 1;
-                    Control::Stop
-                }
-                Control::Continue => {
-                    self.running = Some(epoch);
-                    return Ok(true);
-                }
-            },
+        let batch = epoch.batches.next().transpose()?;
+        let done = match &batch {
+            Some(batch) => self.step(&mut epoch, batch, clock)?,
+            None => self.finish_steps(&mut epoch, clock)?,
+        };
+        let control = match done {
+            Control::Continue if batch.is_some() => {
+                self.running = Some(epoch);
+                return Ok(true);
+            }
+            Control::Continue => self.end_of_epoch(epoch.sum / epoch.count.max(1) as f64)?,
+            Control::Stop => {
+                self.state.epoch += 1;
+                Control::Stop
+            }
         };
         self.state.complete = control == Control::Stop || self.state.epoch >= self.fit.epochs;
         if !self.state.complete {
@@ -247,26 +252,75 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         };
         let depth = if self.threads > 1 { PREFETCHED } else { 0 };
         let batches = Prefetch::batches(self.dataset.clone(), first..first + batches, depth, adapt)?;
-        Ok(Epoch { batches, step: first, good: self.good()?, sum: 0.0, count: 0 })
+        Ok(Epoch { batches, step: first, good: self.good()?, started: Vec::new(), sum: 0.0, count: 0 })
     }
 
+    /// Takes the next step. A device that computes behind is only told to, and asked for what became of it now and then.
     fn step(&mut self, epoch: &mut Epoch, batch: &Batch, clock: Clock) -> Result<Control> {
         let step = epoch.step;
         epoch.step += 1;
         let key = self.key.fork("train").at(step);
-        let StepOutcome { loss, report } = match self.approximator.train_step(batch, &mut self.optimizer, key) {
-            Ok(outcome) => outcome,
+        if self.approximator.parameters().device().computes_behind() {
+            self.approximator.start_step(batch, &mut self.optimizer, key)?;
+            self.follow()?;
+            epoch.started.push((step, batch.datasets));
+            return match epoch.started.len() < MOST_STARTED {
+                true => Ok(Control::Continue),
+                false => self.finish_steps(epoch, clock),
+            };
+        }
+        match self.approximator.train_step(batch, &mut self.optimizer, key) {
+            Ok(StepOutcome { loss, report }) => {
+                self.follow()?;
+                self.record(epoch, clock, (step, batch.datasets), loss, report)
+            }
             Err(error @ Error::NotFinite { .. }) => {
-                self.go_back(&epoch.good, step, error)?;
+                self.go_back(epoch, step, error)?;
+                Ok(Control::Continue)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the steps that were started.
+    fn finish_steps(&mut self, epoch: &mut Epoch, clock: Clock) -> Result<Control> {
+        let outcomes = self.optimizer.finish_steps()?;
+        let started = std::mem::take(&mut epoch.started);
+        for ((step, datasets), (loss, report)) in started.into_iter().zip(outcomes) {
+            if !loss.is_finite() || !report.gradient_norm.is_finite() {
+                let message = format!(
+                    "the loss is {loss}, the norm of its gradients {}; lower the learning rate or look for extreme \
+                     simulations",
+                    report.gradient_norm
+                );
+                self.go_back(epoch, step, Error::not_finite("the loss or its gradients", message))?;
                 return Ok(Control::Continue);
             }
-            Err(error) => return Err(error),
-        };
-        if let Some(average) = &mut self.average {
-            average.update(self.approximator.parameters())?;
+            if self.record(epoch, clock, (step, datasets), loss, report)? == Control::Stop {
+                return Ok(Control::Stop);
+            }
         }
-        epoch.sum += loss * batch.datasets as f64;
-        epoch.count += batch.datasets;
+        Ok(Control::Continue)
+    }
+
+    /// The moving average follows the weights.
+    fn follow(&mut self) -> Result<()> {
+        match &mut self.average {
+            Some(average) => average.update(self.approximator.parameters()),
+            None => Ok(()),
+        }
+    }
+
+    fn record(
+        &mut self,
+        epoch: &mut Epoch,
+        clock: Clock,
+        (step, datasets): (u64, usize),
+        loss: f64,
+        report: StepReport,
+    ) -> Result<Control> {
+        epoch.sum += loss * datasets as f64;
+        epoch.count += datasets;
         let record = StepRecord {
             step,
             epoch: self.state.epoch,
@@ -275,7 +329,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             learning_rate: report.learning_rate,
             gradient_norm: report.gradient_norm,
             seconds: clock.before + clock.began.elapsed().as_secs_f64(),
-            datasets: batch.datasets,
+            datasets,
         };
         self.state.history.step(&record);
         for callback in &mut self.callbacks {
@@ -378,7 +432,8 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok(Good { weights: self.approximator.parameters().duplicate()?, optimizer: self.optimizer.state()?, average })
     }
 
-    fn go_back(&mut self, good: &Good, step: u64, error: Error) -> Result<()> {
+    fn go_back(&mut self, epoch: &Epoch, step: u64, error: Error) -> Result<()> {
+        let good = &epoch.good;
         self.state.returns += 1;
         if self.state.returns > MOST_RETURNS {
             return Err(Error::not_finite(
@@ -393,7 +448,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         let factor = self.optimizer.state()?.rate_factor;
         self.optimizer.restore(&good.optimizer)?;
         self.optimizer.scale_rate(RATE_AFTER_RETURN * factor / good.optimizer.rate_factor);
-        self.optimizer.skip_to(step + 1);
+        self.optimizer.skip_to(epoch.step);
         if let (Some(average), Some((weights, steps))) = (&mut self.average, &good.average) {
             average.restore(weights, *steps)?;
         }

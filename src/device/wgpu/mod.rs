@@ -113,6 +113,11 @@ impl Wgpu {
         self.faults.check()
     }
 
+    pub(super) fn flush(&self) -> Result<()> {
+        self.state().recorder.submit();
+        self.faults.check()
+    }
+
     pub(super) fn synchronise(&self) -> Result<()> {
         self.state().recorder.submit();
         let waited = self.device.poll(wgpu::PollType::wait_indefinitely());

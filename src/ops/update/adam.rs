@@ -34,7 +34,7 @@ pub struct AdamArguments {
 }
 
 /// Updates the weights and both moments. `offsets` are the starts of the segments that `clip` belongs to; segments that
-/// `others` marks by 1 are left alone.
+/// `others` marks by 1, or whose `clip` is NaN, are left alone.
 pub fn adam(
     arguments: AdamArguments,
     gradients: &Tensor,
@@ -78,7 +78,7 @@ fn cpu(launch: &mut Launch) {
     let outputs = [launch.output(0), launch.output(1), launch.output(2)];
     let range = |segment: usize| offsets[segment] as usize..offsets[segment + 1] as usize;
     launch.threads.for_each_range(clip.len(), range, outputs, 0, |segment, [weights, m, v], _| {
-        if others[segment] == 0 {
+        if others[segment] == 0 && !clip[segment].is_nan() {
             let (clip, gradients) = (clip[segment], &gradients[range(segment)]);
             isa.run(Segment { arguments, clip, gradients, weights, m, v });
         }

@@ -100,6 +100,9 @@ fn cpu(launch: &mut Launch) {
         let place = Place::of(table, index);
         let Place { rows, columns, .. } = place;
         let (clip, tall) = (clip[place.segment], rows >= columns);
+        if clip.is_nan() {
+            return;
+        }
         let (z, rest) = scratch.split_at_mut(rows * columns);
         let mut square = 0.0;
         for ((row, m), g) in momenta.chunks_mut(columns).enumerate().zip(gradients[place.range()].chunks(columns)) {
