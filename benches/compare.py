@@ -37,6 +37,8 @@ def arguments(given=None):
     option("--workloads", metavar="W", nargs="+", default=["W1", "W2", "W3"], choices=["W1", "W2", "W3", "W4", "W5", "W7", "W8"],
            help="W1 to W5, W7, W8 [default: W1 W2 W3]; a peer that lacks one says so and is left out of it")
     option("--threads", metavar="N", type=positive, default=1, help="threads of every program [default: 1]")
+    option("--device", default="cpu", choices=["cpu", "cuda"],
+           help="where all programs compute [default: cpu]; on a GPU the ceilings are left out")
     option("--rounds", metavar="N", type=positive, default=3, help="how often all of them take turns [default: 3]")
     option("--w7-rounds", metavar="N", type=positive, default=1,
            help="rounds that W7 and W8 take part in, whose fits take minutes [default: 1]")
@@ -116,6 +118,8 @@ class Session:
     def command(self, name, workload, rows):
         options = self.options
         common = ["--threads", str(options.threads), "--out", rows]
+        if options.device != "cpu":
+            common += ["--device", options.device]
         if workload == "ceilings":
             return [options.ferroflow, "bench", workload, *common, "--only", PEAK, "--budget", "0.2"]
         common += ["--budget", str(options.budget)]
@@ -174,7 +178,8 @@ class Session:
 
     def all_rounds(self):
         for number in range(1, self.options.rounds + 1):
-            self.run(number, OURS, "ceilings")
+            if self.options.device == "cpu":
+                self.run(number, OURS, "ceilings")
             for workload in self.options.workloads:
                 if workload not in ("W7", "W8") or number <= self.options.w7_rounds:
                     for name in (OURS, *self.peers):

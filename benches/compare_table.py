@@ -55,13 +55,16 @@ class Merged:
         found = (next((row[name] for name in names if row.get(name) is not None), None) for row in self.rows)
         return [time for time in found if time is not None]
 
+    def on_one_core(self):
+        return self.row["threads"] == 1 and self.row.get("device", "cpu") == "cpu"
+
     def best(self):
-        """The smallest CPU time of the process on one thread, the smallest wall time on several."""
-        alone = self.row["threads"] == 1
+        """The smallest CPU time of the process on one thread, the smallest wall time on several, or on a GPU."""
+        alone = self.on_one_core()
         return min(self.times("cpu_min_s", "cpu_s", "min_s") if alone else self.times("min_s", "median_s"))
 
     def median(self):
-        alone = self.row["threads"] == 1
+        alone = self.on_one_core()
         return statistics.median(self.times("cpu_s", "median_s") if alone else self.times("median_s"))
 
     def rate(self):

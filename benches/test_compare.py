@@ -22,6 +22,8 @@ class Table(unittest.TestCase):
         self.assertEqual((entry.best(), entry.median()), (1.0, 3.0))
         entry, = merge([row("ferroflow", "log_prob", t, threads=2) for t in (3.0, 1.0)])
         self.assertEqual((entry.best(), entry.median()), (2.0, 6.0))
+        entry, = merge([row("ferroflow", "log_prob", t, device="cuda") for t in (3.0, 1.0)])
+        self.assertEqual((entry.best(), entry.median()), (2.0, 6.0))
 
     def test_training_is_compared_like_with_like(self):
         rows = [row("ferroflow", "train_step", 1.0, "dropout"), row("ferroflow", "train_step", 1.0, "no-dropout"),

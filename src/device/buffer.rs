@@ -19,6 +19,8 @@ pub(super) enum Memory {
     Cpu(Words),
     #[cfg(feature = "wgpu")]
     Wgpu(super::wgpu::Words),
+    #[cfg(feature = "cuda")]
+    Cuda(super::cuda::Words),
 }
 
 #[derive(Debug)]

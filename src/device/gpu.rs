@@ -1,12 +1,13 @@
 //! How a kernel runs on a GPU, whichever it is: programs with a block of arguments, slices to read and to write, and a number of
 //! groups.
 //!
-//! A [`Program`] is an entry point of a file: of `shaders/FILE.wgsl` on a WebGPU device. A group has [`GROUP`] invocations. Programs go
+//! A [`Program`] is an entry point of a file: of `shaders/FILE.wgsl` on a WebGPU device, of
+//! `kernels/FILE.ptx` on a CUDA device. A group has [`GROUP`] invocations. Programs go
 //! through their work with a stride of as many groups as were started, so that a device may start fewer than were asked for.
 //! Launches run one after the other: each sees all that was written before it.
 
-use super::{Buffer, Device, Slice};
-use crate::error::Result;
+use super::{Buffer, Device, Precision, Slice};
+use crate::error::{Error, Result};
 
 /// Invocations of a group.
 pub const GROUP: usize = 256;
@@ -28,7 +29,7 @@ impl Program {
 }
 
 /// Sets every word of a slice.
-#[cfg(feature = "wgpu")]
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub(super) const FILL: Program = Program::new("fill", "fill");
 
 /// What a kernel sees on a GPU.
@@ -69,6 +70,16 @@ impl<'a> Launch<'a> {
         groups: usize,
     ) -> Result<()> {
         self.device.dispatch(program, arguments, inputs, outputs, groups)
+    }
+
+    /// How products of matrices are to be computed.
+    pub fn precision(&self) -> Precision {
+        self.device.precision()
+    }
+
+    /// What this GPU cannot do.
+    pub fn refuse(&self, message: impl Into<String>) -> Error {
+        Error::device(self.device.describe().name, message)
     }
 
     /// Memory for what lies between the programs of one launch.

@@ -9,8 +9,8 @@ pub struct Kernel {
     pub name: &'static str,
     /// The function on the CPU.
     pub cpu: fn(&mut cpu::Launch<'_>),
-    /// Which programs run on a GPU, and on how much; `None` where there are none yet.
-    pub gpu: Option<fn(&gpu::Launch<'_>) -> Result<()>>,
+    /// Which programs run on a GPU, and on how much.
+    pub gpu: fn(&gpu::Launch<'_>) -> Result<()>,
 }
 
 impl std::fmt::Debug for Kernel {

@@ -6,10 +6,14 @@
 
 mod buffer;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod gpu;
 mod kernel;
 #[cfg(any(test, feature = "wgpu"))]
 mod shaders;
+#[cfg(any(test, feature = "wgpu", feature = "cuda"))]
+mod sources;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
@@ -31,12 +35,43 @@ pub struct Device {
 struct Inner {
     backend: Backend,
     pool: Arc<Pool>,
+    precision: Precision,
 }
 
 enum Backend {
     Cpu(Cpu),
     #[cfg(feature = "wgpu")]
     Wgpu(Box<wgpu::Wgpu>),
+    #[cfg(feature = "cuda")]
+    Cuda(cuda::Cuda),
+}
+
+/// How products of matrices are computed. Everything else is f32.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Multiply-adds of f32.
+    #[default]
+    F32,
+    /// On tensor cores, each factor as the sum of two numbers with ten bits behind the point: as good as f32 up to a few units in
+    /// the last place. CUDA only; not in fused flows.
+    Tf32x3,
+    /// On tensor cores, with ten bits behind the point: relative errors of a few in ten thousand. CUDA only; not in fused flows.
+    Tf32,
+}
+
+impl std::str::FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "f32" => Ok(Precision::F32),
+            "tf32x3" => Ok(Precision::Tf32x3),
+            "tf32" => Ok(Precision::Tf32),
+            _ => {
+                Err(Error::argument("precision", format!("'{name}' was given; choose f32, or on cuda tf32x3 or tf32")))
+            }
+        }
+    }
 }
 
 /// What a device is, for people: `ferroflow devices` prints it.
@@ -85,17 +120,43 @@ impl Device {
         Ok(Device::from_backend(Backend::Wgpu(Box::new(wgpu::Wgpu::open(index, Some(groups))?))))
     }
 
-    /// The device of a name as the command line takes it: `cpu`, `wgpu` or, for the second GPU, `wgpu:1`.
+    /// The NVIDIA GPU of a number that [`devices`] lists, through CUDA's driver.
+    ///
+    /// # Errors
+    /// There is no driver, or one that is too old, or no such GPU.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(index: usize) -> Result<Self> {
+        Ok(Device::cuda_with(cuda::open(index)?, None))
+    }
+
+    /// As [`cuda`](Self::cuda), with no more than so many groups at a time, for tests.
+    #[cfg(feature = "cuda")]
+    pub fn cuda_with_groups(index: usize, groups: usize) -> Result<Self> {
+        Ok(Device::cuda_with(cuda::open(index)?, Some(groups)))
+    }
+
+    /// A GPU whose driver is given, which starts no more than so many groups at a time, for tests.
+    #[cfg(feature = "cuda")]
+    pub fn cuda_with(driver: Arc<dyn cuda::Driver>, groups: Option<usize>) -> Self {
+        Device::from_backend(Backend::Cuda(cuda::Cuda::new(driver, groups)))
+    }
+
+    /// The device of a name as the command line takes it: `cpu`, `cuda`, `wgpu`, for the second GPU `wgpu:1`, and behind it the
+    /// precision of products unless that is f32: `cuda@tf32`.
     pub fn named(name: &str, threads: usize) -> Result<Self> {
+        if let Some((name, precision)) = name.split_once('@') {
+            return Device::named(name, threads)?.with_precision(precision.parse()?);
+        }
         let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
         match (kind, index.parse::<usize>()) {
             ("cpu", _) if name == "cpu" => Device::cpu_with_threads(threads),
             #[cfg(feature = "wgpu")]
             ("wgpu", Ok(index)) => Device::wgpu(index),
-            #[cfg(not(feature = "wgpu"))]
-            ("wgpu", Ok(_)) => Err(Error::argument(
+            #[cfg(feature = "cuda")]
+            ("cuda", Ok(index)) => Device::cuda(index),
+            (kind, Ok(_)) if ["cuda", "wgpu"].contains(&kind) => Err(Error::argument(
                 "device",
-                "wgpu is not part of this build; build with `--features wgpu`, or choose cpu",
+                format!("{kind} is not part of this build; build with `--features {kind}`, or choose cpu"),
             )),
             _ => Err(Error::argument(
                 "device",
@@ -107,7 +168,35 @@ impl Device {
     }
 
     fn from_backend(backend: Backend) -> Self {
-        Device { inner: Arc::new(Inner { backend, pool: Arc::default() }) }
+        Device { inner: Arc::new(Inner { backend, pool: Arc::default(), precision: Precision::F32 }) }
+    }
+
+    /// The same device with products of another precision; to be chosen before anything lies on it.
+    ///
+    /// # Errors
+    /// The device has only f32, or is in use.
+    pub fn with_precision(self, precision: Precision) -> Result<Self> {
+        let name = self.describe().name;
+        if precision != Precision::F32 && !self.has_tensor_cores() {
+            return Err(Error::device(name, "products are computed in f32 alone; leave the precision out"));
+        }
+        match Arc::into_inner(self.inner) {
+            Some(inner) => Ok(Device { inner: Arc::new(Inner { precision, ..inner }) }),
+            None => Err(Error::device(name, "is in use; choose the precision before anything else")),
+        }
+    }
+
+    /// How products of matrices are computed.
+    pub fn precision(&self) -> Precision {
+        self.inner.precision
+    }
+
+    fn has_tensor_cores(&self) -> bool {
+        match &self.inner.backend {
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(_) => true,
+            _ => false,
+        }
     }
 
     /// What this device is.
@@ -116,6 +205,8 @@ impl Device {
             Backend::Cpu(cpu) => cpu.describe(),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.describe(),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.describe(),
         }
     }
 
@@ -125,6 +216,8 @@ impl Device {
             Backend::Cpu(_) => Ok(Memory::Cpu(cpu::Words::new(words)?)),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => Ok(Memory::Wgpu(wgpu.allocate(words)?)),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => Ok(Memory::Cuda(cuda.allocate(words)?)),
         })
     }
 
@@ -141,6 +234,8 @@ impl Device {
             Backend::Cpu(cpu) => cpu.upload(words, to),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.upload(words, to),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.upload(words, to),
         }
     }
 
@@ -152,6 +247,8 @@ impl Device {
             Backend::Cpu(cpu) => cpu.download(from, words),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.download(from, words),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.download(from, words),
         }
     }
 
@@ -163,9 +260,11 @@ impl Device {
     /// Hands over everything that was launched, without waiting.
     pub fn flush(&self) -> Result<()> {
         match &self.inner.backend {
-            Backend::Cpu(_) => Ok(()),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.flush(),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.flush(),
+            _ => Ok(()),
         }
     }
 
@@ -175,6 +274,8 @@ impl Device {
             Backend::Cpu(_) => Ok(()),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.synchronise(),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.synchronise(),
         }
     }
 
@@ -183,10 +284,8 @@ impl Device {
         self.expect_own("fill", &[to])?;
         match &self.inner.backend {
             Backend::Cpu(cpu) => cpu.fill(to, word),
-            #[cfg(feature = "wgpu")]
-            Backend::Wgpu(_) => {
-                self.dispatch(gpu::FILL, &[word, to.words as u32], &[], &[to], gpu::groups_for(to.words))
-            }
+            #[cfg(any(feature = "wgpu", feature = "cuda"))]
+            _ => self.dispatch(gpu::FILL, &[word, to.words as u32], &[], &[to], gpu::groups_for(to.words)),
         }
     }
 
@@ -199,6 +298,8 @@ impl Device {
             Backend::Cpu(cpu) => cpu.copy(from, to),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.copy(from, to),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.copy(from, to),
         }
     }
 
@@ -217,16 +318,12 @@ impl Device {
         let arguments = bytemuck::bytes_of(arguments);
         match &self.inner.backend {
             Backend::Cpu(cpu) => cpu.launch(kernel, arguments, inputs, outputs),
-            #[cfg(feature = "wgpu")]
-            Backend::Wgpu(_) => match kernel.gpu {
-                Some(run) => run(&gpu::Launch { device: self, arguments, inputs, outputs }),
-                None => Err(Error::device("wgpu", format!("{} has no shader yet; choose the device cpu", kernel.name))),
-            },
+            #[cfg(any(feature = "wgpu", feature = "cuda"))]
+            _ => (kernel.gpu)(&gpu::Launch { device: self, arguments, inputs, outputs }),
         }
     }
 
-    /// Runs a program of a GPU; its arguments are those of the kernel.
-    #[cfg_attr(not(feature = "wgpu"), allow(unused_variables))]
+    /// Runs a program of a GPU.
     fn dispatch(
         &self,
         program: gpu::Program,
@@ -238,7 +335,17 @@ impl Device {
         match &self.inner.backend {
             #[cfg(feature = "wgpu")]
             Backend::Wgpu(wgpu) => wgpu.dispatch(program, arguments, inputs, outputs, groups),
-            Backend::Cpu(_) => Err(Error::device("cpu", format!("{} is a program of GPUs", program.entry))),
+            #[cfg(feature = "cuda")]
+            Backend::Cuda(cuda) => cuda.dispatch(program, arguments, inputs, outputs, groups),
+            Backend::Cpu(_) => Err(Error::device(
+                "cpu",
+                format!(
+                    "{} is a program of GPUs ({} arguments, {} slices, {groups} groups)",
+                    program.entry,
+                    arguments.len(),
+                    inputs.len() + outputs.len()
+                ),
+            )),
         }
     }
 
@@ -261,11 +368,12 @@ impl Device {
 
 /// All devices of this machine that networks can compute on, the CPU with a number of threads first.
 pub fn devices(threads: usize) -> Result<Vec<Description>> {
-    #[allow(unused_mut)]
-    let mut all = vec![Device::cpu_with_threads(threads)?.describe()];
+    let cpu = [Device::cpu_with_threads(threads)?.describe()].into_iter();
+    #[cfg(feature = "cuda")]
+    let cpu = cpu.chain(cuda::devices());
     #[cfg(feature = "wgpu")]
-    all.extend(wgpu::adapters());
-    Ok(all)
+    let cpu = cpu.chain(wgpu::adapters());
+    Ok(cpu.collect())
 }
 
 fn check_disjoint(name: &str, inputs: &[Slice], outputs: &[Slice]) -> Result<()> {

@@ -1,95 +1,9 @@
-//! The text of the shaders. A line `// with: NAME` stands for the file `common/NAME.wgsl`, once.
+//! The shaders of WebGPU devices.
 
-macro_rules! texts {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*]
-    };
-}
+use super::sources::{Sources, sources};
 
 /// The files of `shaders/`.
-static TEXTS: &[(&str, &str)] = texts![
-    "accumulate",
-    "adam",
-    "affine",
-    "attention",
-    "binary",
-    "block_sums",
-    "clipping",
-    "columns",
-    "common/activations",
-    "common/affine",
-    "common/block_sums",
-    "common/columns",
-    "common/functions",
-    "common/groups",
-    "common/philox",
-    "common/product",
-    "common/rows",
-    "common/sets",
-    "common/spline",
-    "concatenate",
-    "convolution",
-    "coupling_affine",
-    "coupling_spline",
-    "dropout",
-    "fill",
-    "fused_flow",
-    "gather_rows",
-    "group_norm",
-    "inverse_matrix",
-    "kernel_mean",
-    "linear",
-    "log_sum_exp",
-    "mlp",
-    "moving_average",
-    "muon",
-    "permute_columns",
-    "pooling",
-    "random",
-    "recurrence",
-    "reduce",
-    "repeat_rows",
-    "row_norm",
-    "segment_extreme",
-    "segment_sum",
-    "softmax",
-    "square_norms",
-    "unary",
-];
-
-/// What begins the line that asks for a common part.
-const WITH: &str = "// with: ";
-
-/// The text of a file with its common parts in front.
-pub(super) fn source(file: &str) -> Option<String> {
-    let mut parts = Vec::new();
-    collect(file.to_string(), &mut parts)?;
-    Some(parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n"))
-}
-
-/// The text of a file. A debug build reads it anew, so that a shader can be tried without building.
-fn text(name: &str) -> Option<String> {
-    if cfg!(debug_assertions) {
-        let path = format!("{}/shaders/{name}.wgsl", env!("CARGO_MANIFEST_DIR"));
-        if let Ok(text) = std::fs::read_to_string(path) {
-            return Some(text);
-        }
-    }
-    TEXTS.iter().find(|(known, _)| *known == name).map(|(_, text)| text.to_string())
-}
-
-/// The files that a file needs, itself last, each once, with their texts.
-fn collect(name: String, parts: &mut Vec<(String, String)>) -> Option<()> {
-    if parts.iter().any(|(known, _)| *known == name) {
-        return Some(());
-    }
-    let text = text(&name)?;
-    for needed in text.lines().filter_map(|line| line.strip_prefix(WITH)) {
-        collect(format!("common/{}", needed.trim()), parts)?;
-    }
-    parts.push((name, text));
-    Some(())
-}
+pub(super) static SHADERS: Sources = sources!("shaders", "wgsl");
 
 #[cfg(test)]
 mod tests {
@@ -104,25 +18,15 @@ mod tests {
 
     #[test]
     fn every_file_is_in_the_table() {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
-        let mut found = Vec::new();
-        for (folder, prefix) in [(root.to_string(), ""), (format!("{root}/common"), "common/")] {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.extension().is_some_and(|ending| ending == "wgsl") {
-                    found.push(format!("{prefix}{}", path.file_stem().unwrap().to_string_lossy()));
-                }
-            }
-        }
-        found.sort();
-        assert_eq!(found, TEXTS.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
+        let named: Vec<_> = SHADERS.texts.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(SHADERS.found(), named);
     }
 
     /// Valid WGSL within the limits of every GPU.
     #[test]
     fn every_shader_is_valid() {
-        for (name, _) in TEXTS.iter().filter(|(name, _)| !name.starts_with("common/")) {
-            let source = source(name).unwrap();
+        for (name, _) in SHADERS.texts.iter().filter(|(name, _)| !name.starts_with("common/")) {
+            let source = SHADERS.text(name).unwrap();
             let module = naga::front::wgsl::parse_str(&source)
                 .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
             let info = Validator::new(ValidationFlags::all(), Capabilities::empty())

@@ -8,7 +8,7 @@ use crate::ops::operation::Sink;
 use crate::tensor::Tensor;
 
 /// `to = from`, or `to += from`.
-pub(super) static KERNEL: Kernel = Kernel { name: "accumulate", cpu, gpu: Some(gpu) };
+pub(super) static KERNEL: Kernel = Kernel { name: "accumulate", cpu, gpu };
 
 /// Elements per chunk of work.
 const CHUNK: usize = 16384;

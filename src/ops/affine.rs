@@ -22,7 +22,7 @@ struct Arguments {
     accumulate: u32,
 }
 
-static KERNEL: Kernel = Kernel { name: "affine", cpu, gpu: Some(gpu) };
+static KERNEL: Kernel = Kernel { name: "affine", cpu, gpu };
 static ROW: Row = Row { name: "affine", formula: "y = scale x + shift", keeps: Keeps::NOTHING, kernels: &[&KERNEL] };
 
 impl Affine {

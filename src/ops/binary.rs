@@ -54,8 +54,8 @@ struct Arguments {
     strides: [[u32; MOST_AXES]; 2],
 }
 
-static FORWARD: Kernel = Kernel { name: "binary", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "binary_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "binary", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "binary_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "binary",
     formula: "y = a ∘ b, axes of length 1 repeated",

@@ -21,8 +21,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "columns", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "columns_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "columns", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "columns_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "columns",
     formula: "y[r, j] = x[r, start + j]",

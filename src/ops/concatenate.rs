@@ -25,8 +25,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "concatenate", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "concatenate_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "concatenate", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "concatenate_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "concatenate",
     formula: "y[r, :] = [a[r, :]; b[r, :]; …]",

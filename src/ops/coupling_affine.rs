@@ -54,8 +54,8 @@ struct Arguments {
     gradients: Gradients,
 }
 
-static FORWARD: Kernel = Kernel { name: "coupling_affine", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "coupling_affine_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "coupling_affine", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "coupling_affine_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "coupling_affine",
     formula: "y = softplus(asinh(a) + ln(e−1)) x + b, ℓ = Σ ln softplus(…), or the inverse",

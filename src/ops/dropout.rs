@@ -50,7 +50,7 @@ struct Arguments {
     accumulate: u32,
 }
 
-static KERNEL: Kernel = Kernel { name: "dropout", cpu, gpu: Some(gpu) };
+static KERNEL: Kernel = Kernel { name: "dropout", cpu, gpu };
 static ROW: Row = Row {
     name: "dropout",
     formula: "y = x m / (1 - p), m random of 0 and 1",

@@ -26,8 +26,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "gather_rows", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "gather_rows_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "gather_rows", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "gather_rows_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "gather_rows",
     formula: "y[i, j] = x[indices[i], j]",

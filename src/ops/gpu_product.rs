@@ -1,7 +1,7 @@
 //! Matrix products and sums over rows on a GPU: what the programs of several operations share.
 
 use crate::device::gpu::{BlockSums, Launch, Program, add_blocks};
-use crate::device::{Buffer, Slice};
+use crate::device::{Buffer, Precision, Slice};
 use crate::error::Result;
 use crate::math::Function;
 
@@ -119,7 +119,12 @@ fn run(
     let arguments = [&sizes[..], &strides, &rest].concat();
     let inputs = [a.memory, b.memory, bias.unwrap_or(b.memory.nothing())];
     let groups = tiles(a.rows, b.columns) * parts;
-    launch.run_with(Program::new("linear", "product"), &arguments, &inputs, &outputs, groups)
+    let entry = match launch.precision() {
+        Precision::F32 => "product",
+        Precision::Tf32x3 => "product_tensor",
+        Precision::Tf32 => "product_tf32",
+    };
+    launch.run_with(Program::new("linear", entry), &arguments, &inputs, &outputs, groups)
 }
 
 /// `to[j] = Σ_rows x[row, j]`, or added to it, in blocks of rows.

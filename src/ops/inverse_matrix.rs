@@ -36,8 +36,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "inverse_matrix", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "inverse_matrix_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "inverse_matrix", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "inverse_matrix_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "inverse_matrix",
     formula: "V = W⁻¹, ℓ = ln |det W|",

@@ -35,9 +35,9 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "kernel_mean", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static TOTAL: Kernel = Kernel { name: "kernel_mean_total", cpu: total_cpu, gpu: Some(total_gpu) };
-static BACKWARD: Kernel = Kernel { name: "kernel_mean_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "kernel_mean", cpu: forward_cpu, gpu: forward_gpu };
+static TOTAL: Kernel = Kernel { name: "kernel_mean_total", cpu: total_cpu, gpu: total_gpu };
+static BACKWARD: Kernel = Kernel { name: "kernel_mean_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "kernel_mean",
     formula: "y = mean of k(x_i, z_j) over all pairs",

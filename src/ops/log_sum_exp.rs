@@ -26,8 +26,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "log_sum_exp", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "log_sum_exp_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "log_sum_exp", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "log_sum_exp_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row =
     Row { name: "log_sum_exp", formula: "y = log sum exp(x)", keeps: Keeps::ALL, kernels: &[&FORWARD, &BACKWARD] };
 

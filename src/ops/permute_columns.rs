@@ -32,8 +32,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "permute_columns", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "permute_columns_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "permute_columns", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "permute_columns_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "permute_columns",
     formula: "y[r, j] = x[r, index[j]]",

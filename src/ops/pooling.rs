@@ -49,8 +49,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "pooling", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "pooling_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "pooling", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "pooling_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "pooling",
     formula: "y[b, i, j, c] = maximum or mean of x[b, 2 i + {0, 1}, 2 j + {0, 1}, c]",

@@ -33,7 +33,7 @@ struct Arguments {
 }
 
 /// Fills a tensor with random numbers.
-pub static KERNEL: Kernel = Kernel { name: "fill_random", cpu, gpu: Some(gpu) };
+pub static KERNEL: Kernel = Kernel { name: "fill_random", cpu, gpu };
 
 /// Standard normal numbers of a shape; the rows along its last axis are numbered from `first_row`.
 pub fn normal(device: &Device, key: Key, first_row: u64, shape: impl Into<Shape>) -> Result<Tensor> {

@@ -41,8 +41,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "reduce", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "reduce_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "reduce", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "reduce_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row =
     Row { name: "reduce", formula: "y = Σ_j x_j or its mean", keeps: Keeps::NOTHING, kernels: &[&FORWARD, &BACKWARD] };
 

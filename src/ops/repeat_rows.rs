@@ -30,8 +30,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "repeat_rows", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "repeat_rows_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "repeat_rows", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "repeat_rows_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "repeat_rows",
     formula: "y[(t rows + r) each + i, j] = x[r, j]",

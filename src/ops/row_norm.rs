@@ -47,11 +47,11 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "row_norm", cpu: forward_cpu, gpu: Some(forward_gpu) };
+static FORWARD: Kernel = Kernel { name: "row_norm", cpu: forward_cpu, gpu: forward_gpu };
 static BACKWARD_INPUT: Kernel =
-    Kernel { name: "row_norm_backward_input", cpu: backward_input_cpu, gpu: Some(backward_input_gpu) };
+    Kernel { name: "row_norm_backward_input", cpu: backward_input_cpu, gpu: backward_input_gpu };
 static BACKWARD_PARAMETER: Kernel =
-    Kernel { name: "row_norm_backward_parameter", cpu: backward_parameter_cpu, gpu: Some(backward_parameter_gpu) };
+    Kernel { name: "row_norm_backward_parameter", cpu: backward_parameter_cpu, gpu: backward_parameter_gpu };
 static ROW: Row = Row {
     name: "row_norm",
     formula: "y = (x - m) / sqrt(mean((x - m)^2) + e) g + b, m = mean(x) or 0",

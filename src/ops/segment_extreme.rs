@@ -39,8 +39,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "segment_extreme", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "segment_extreme_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "segment_extreme", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "segment_extreme_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "segment_extreme",
     formula: "y[s, j] = maximum or minimum of x[e, j] over e in set s",

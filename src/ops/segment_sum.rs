@@ -30,9 +30,9 @@ pub(super) struct Arguments {
     pub(super) accumulate: u32,
 }
 
-pub(super) static SUM: Kernel = Kernel { name: "segment_sum", cpu: sum_cpu, gpu: Some(sum_gpu) };
+pub(super) static SUM: Kernel = Kernel { name: "segment_sum", cpu: sum_cpu, gpu: sum_gpu };
 /// Gives each element the value of its set, divided by the size of the set for the mean.
-pub(super) static SPREAD: Kernel = Kernel { name: "segment_sum_backward", cpu: spread_cpu, gpu: Some(spread_gpu) };
+pub(super) static SPREAD: Kernel = Kernel { name: "segment_sum_backward", cpu: spread_cpu, gpu: spread_gpu };
 static ROW: Row = Row {
     name: "segment_sum",
     formula: "y[s, j] = sum or mean of x[e, j] over e in set s",

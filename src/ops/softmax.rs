@@ -38,8 +38,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "softmax", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "softmax_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "softmax", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "softmax_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "softmax",
     formula: "y = exp(x - max x) / sum exp(x - max x), or its logarithm",

@@ -25,8 +25,8 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "unary", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "unary_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "unary", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "unary_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row { name: "unary", formula: "y = f(x)", keeps: Keeps::INPUTS, kernels: &[&FORWARD, &BACKWARD] };
 
 impl Unary {

@@ -144,8 +144,8 @@ impl Cpu {
 fn memory_of<'a>(slice: Slice<'a>) -> Option<&'a Words> {
     match slice.buffer.memory() {
         Memory::Cpu(memory) => Some(memory),
-        #[cfg(feature = "wgpu")]
-        Memory::Wgpu(_) => None,
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::faults::Faults;
 use super::memory::Words;
 use super::record::{Operand, UNIFORM_BYTES};
 use crate::device::gpu::Program;
-use crate::device::shaders;
+use crate::device::shaders::SHADERS;
 use crate::error::{Error, Result};
 
 /// A program with the layout of what it is given.
@@ -65,7 +65,7 @@ impl Pipelines {
         let module = match self.modules.get(program.file) {
             Some(module) => module.clone(),
             None => {
-                let source = shaders::source(program.file).ok_or_else(|| {
+                let source = SHADERS.text(program.file).ok_or_else(|| {
                     Error::device("wgpu", format!("{} has no shader; choose the device cpu", program.file))
                 })?;
                 let module = faults.scope(wgpu::ErrorFilter::Validation, || {

@@ -43,6 +43,9 @@ pub struct Row {
     pub workload: String,
     /// Number of threads.
     pub threads: usize,
+    /// Where it was computed, as the command line names it.
+    #[serde(default = "cpu")]
+    pub device: String,
     /// What was done.
     pub phase: String,
     /// Data sets, or draws.
@@ -141,6 +144,7 @@ impl Row {
             versions: serde_json::to_value(Versions::of(subject.device)).unwrap_or_default(),
             workload: subject.workload.to_string(),
             threads,
+            device: subject.device.describe().name,
             phase: subject.phase.to_string(),
             batch: Some(subject.batch),
             variant: Some(subject.variant.to_string()),
@@ -164,15 +168,23 @@ impl Row {
         }
     }
 
-    /// What peers are ranked by: the smallest CPU time on one thread, the smallest wall time on several.
+    /// What peers are ranked by: the smallest CPU time on one thread, the smallest wall time on several and on a GPU.
     pub fn best(&self) -> Option<f64> {
-        if self.threads == 1 { self.cpu_min_s.or(self.cpu_s).or(self.min_s) } else { self.min_s.or(self.median_s) }
+        if self.on_one_core() { self.cpu_min_s.or(self.cpu_s).or(self.min_s) } else { self.min_s.or(self.median_s) }
     }
 
     /// The rate that belongs to [`best`](Self::best).
     pub fn rate(&self) -> Option<f64> {
-        self.gflops_cpu.filter(|_| self.threads == 1).or(self.gflops_best)
+        self.gflops_cpu.filter(|_| self.on_one_core()).or(self.gflops_best)
     }
+
+    fn on_one_core(&self) -> bool {
+        self.threads == 1 && self.device == cpu()
+    }
+}
+
+fn cpu() -> String {
+    "cpu".to_string()
 }
 
 /// Largest resident memory of the process in 10⁶ bytes, where the system tells it.

@@ -61,8 +61,8 @@ struct Arguments {
     accumulate: [u32; 3],
 }
 
-static FORWARD: Kernel = Kernel { name: "attention", cpu: forward::forward, gpu: Some(gpu::forward) };
-static BACKWARD: Kernel = Kernel { name: "attention_backward", cpu: backward::backward, gpu: Some(gpu::backward) };
+static FORWARD: Kernel = Kernel { name: "attention", cpu: forward::forward, gpu: gpu::forward };
+static BACKWARD: Kernel = Kernel { name: "attention_backward", cpu: backward::backward, gpu: gpu::backward };
 static ROW: Row = Row {
     name: "attention",
     formula: "out = softmax(q k^T / sqrt(h)) v, per set and head",

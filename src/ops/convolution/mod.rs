@@ -40,8 +40,8 @@ use crate::tensor::{Shape, Tensor};
 /// The operation `convolution`.
 pub struct Convolution;
 
-static FORWARD: Kernel = Kernel { name: "convolution", cpu: forward::forward, gpu: Some(gpu::forward) };
-static BACKWARD: Kernel = Kernel { name: "convolution_backward", cpu: backward::backward, gpu: Some(gpu::backward) };
+static FORWARD: Kernel = Kernel { name: "convolution", cpu: forward::forward, gpu: gpu::forward };
+static BACKWARD: Kernel = Kernel { name: "convolution_backward", cpu: backward::backward, gpu: gpu::backward };
 static ROW: Row = Row {
     name: "convolution",
     formula: "y = f(b + patch(x) K)",

@@ -74,8 +74,8 @@ pub(super) struct Arguments {
     least_bin_height: f32,
 }
 
-static FORWARD: Kernel = Kernel { name: "coupling_spline", cpu: forward_cpu, gpu: Some(forward_gpu) };
-static BACKWARD: Kernel = Kernel { name: "coupling_spline_backward", cpu: backward_cpu, gpu: Some(backward_gpu) };
+static FORWARD: Kernel = Kernel { name: "coupling_spline", cpu: forward_cpu, gpu: forward_gpu };
+static BACKWARD: Kernel = Kernel { name: "coupling_spline_backward", cpu: backward_cpu, gpu: backward_gpu };
 static ROW: Row = Row {
     name: "coupling_spline",
     formula: "y = rational-quadratic spline of x, ℓ = Σ ln y', or the inverse",

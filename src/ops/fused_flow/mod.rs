@@ -31,9 +31,9 @@ use crate::tensor::Tensor;
 /// All kernels of this kind.
 pub static KERNELS: &[&Kernel] = &[&PACK, &SHARES, &RUN];
 
-static PACK: Kernel = Kernel { name: "fused_flow_pack", cpu: cpu::pack, gpu: Some(gpu::pack) };
-static SHARES: Kernel = Kernel { name: "fused_flow_shares", cpu: cpu::shares, gpu: Some(gpu::shares) };
-static RUN: Kernel = Kernel { name: "fused_flow", cpu: cpu::run, gpu: Some(gpu::run) };
+static PACK: Kernel = Kernel { name: "fused_flow_pack", cpu: cpu::pack, gpu: gpu::pack };
+static SHARES: Kernel = Kernel { name: "fused_flow_shares", cpu: cpu::shares, gpu: gpu::shares };
+static RUN: Kernel = Kernel { name: "fused_flow", cpu: cpu::run, gpu: gpu::run };
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]

@@ -64,17 +64,14 @@ struct Arguments {
     accumulate: u32,
 }
 
-static MOMENTS: Kernel = Kernel { name: "group_norm_moments", cpu: kernels::moments, gpu: Some(gpu::moments) };
-static FORWARD: Kernel = Kernel { name: "group_norm", cpu: kernels::forward, gpu: Some(gpu::forward) };
+static MOMENTS: Kernel = Kernel { name: "group_norm_moments", cpu: kernels::moments, gpu: gpu::moments };
+static FORWARD: Kernel = Kernel { name: "group_norm", cpu: kernels::forward, gpu: gpu::forward };
 static BACKWARD_SUMS: Kernel =
-    Kernel { name: "group_norm_backward_sums", cpu: kernels::backward_sums, gpu: Some(gpu::backward_sums) };
+    Kernel { name: "group_norm_backward_sums", cpu: kernels::backward_sums, gpu: gpu::backward_sums };
 static BACKWARD_INPUT: Kernel =
-    Kernel { name: "group_norm_backward_input", cpu: kernels::backward_input, gpu: Some(gpu::backward_input) };
-static BACKWARD_PARAMETER: Kernel = Kernel {
-    name: "group_norm_backward_parameter",
-    cpu: kernels::backward_parameter,
-    gpu: Some(gpu::backward_parameter),
-};
+    Kernel { name: "group_norm_backward_input", cpu: kernels::backward_input, gpu: gpu::backward_input };
+static BACKWARD_PARAMETER: Kernel =
+    Kernel { name: "group_norm_backward_parameter", cpu: kernels::backward_parameter, gpu: gpu::backward_parameter };
 static ROW: Row = Row {
     name: "group_norm",
     formula: "y = (x - m) / sqrt(v + e) g + b, m and v over rows and the channels of a group",

@@ -35,15 +35,14 @@ struct Arguments {
     accumulate: u32,
 }
 
-static FORWARD: Kernel = Kernel { name: "linear", cpu: forward_cpu, gpu: Some(gpu::forward) };
+static FORWARD: Kernel = Kernel { name: "linear", cpu: forward_cpu, gpu: gpu::forward };
 static BACKWARD_ACTIVATION: Kernel =
-    Kernel { name: "linear_backward_activation", cpu: backward_activation_cpu, gpu: Some(gpu::backward_activation) };
+    Kernel { name: "linear_backward_activation", cpu: backward_activation_cpu, gpu: gpu::backward_activation };
 static BACKWARD_INPUT: Kernel =
-    Kernel { name: "linear_backward_input", cpu: backward_input_cpu, gpu: Some(gpu::backward_input) };
+    Kernel { name: "linear_backward_input", cpu: backward_input_cpu, gpu: gpu::backward_input };
 static BACKWARD_KERNEL: Kernel =
-    Kernel { name: "linear_backward_kernel", cpu: backward_kernel_cpu, gpu: Some(gpu::backward_kernel) };
-static BACKWARD_BIAS: Kernel =
-    Kernel { name: "linear_backward_bias", cpu: backward_bias_cpu, gpu: Some(gpu::backward_bias) };
+    Kernel { name: "linear_backward_kernel", cpu: backward_kernel_cpu, gpu: gpu::backward_kernel };
+static BACKWARD_BIAS: Kernel = Kernel { name: "linear_backward_bias", cpu: backward_bias_cpu, gpu: gpu::backward_bias };
 static ROW: Row = Row {
     name: "linear",
     formula: "y = f(x W + b)",

@@ -102,8 +102,8 @@ pub struct MlpInput {
 /// The operation `mlp`.
 pub struct Mlp;
 
-static FORWARD: Kernel = Kernel { name: "mlp", cpu: forward::forward, gpu: Some(gpu::forward) };
-static BACKWARD: Kernel = Kernel { name: "mlp_backward", cpu: backward::backward, gpu: Some(gpu::backward) };
+static FORWARD: Kernel = Kernel { name: "mlp", cpu: forward::forward, gpu: gpu::forward };
+static BACKWARD: Kernel = Kernel { name: "mlp_backward", cpu: backward::backward, gpu: gpu::backward };
 static ROW: Row = Row {
     name: "mlp",
     formula: "h_i = branch(h_{i-1}) +* m f(h_{i-1} W_i + b_i), h_0 = norm([x; c]), y = h_n",

@@ -3,24 +3,24 @@
 use super::Arguments;
 use super::series::TILE;
 use crate::device::gpu::{COLUMNS, Launch, Program, add_blocks, groups_for};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::gpu_product::Parts;
 
 /// Units whose states, and those of all their gates, fit into the memory of a group.
 const MOST_UNITS: u32 = 512;
 
-fn check(arguments: &Arguments) -> Result<()> {
+fn check(launch: &Launch, arguments: &Arguments) -> Result<()> {
     if arguments.units <= MOST_UNITS {
         return Ok(());
     }
     let message =
         format!("recurrence: {} units; GPUs take at most {MOST_UNITS}; use fewer, or choose cpu", arguments.units);
-    Err(Error::device("wgpu", message))
+    Err(launch.refuse(message))
 }
 
 pub(super) fn forward(launch: &Launch) -> Result<()> {
     let arguments: Arguments = launch.arguments();
-    check(&arguments)?;
+    check(launch, &arguments)?;
     // Bit i is set where output i is there.
     let present = (0..4).filter(|&i| launch.outputs[i].words() > 0).fold(0, |bits, i| bits | 1 << i);
     launch.run(Program::new("recurrence", "forward"), &[present], arguments.series as usize)
@@ -29,7 +29,7 @@ pub(super) fn forward(launch: &Launch) -> Result<()> {
 /// The walk back with the transposed kernel, then what the sums over all elements read.
 pub(super) fn backward(launch: &Launch) -> Result<()> {
     let arguments: Arguments = launch.arguments();
-    check(&arguments)?;
+    check(launch, &arguments)?;
     let [gradient, offsets, kernel, states, gates, cells] = [0, 1, 2, 3, 4, 5].map(|i| launch.inputs[i]);
     let [da, du_g, previous, sums] = [0, 1, 2, 3].map(|i| launch.outputs[i]);
     let (series, words) = (arguments.series as usize, launch.words(&[0]));

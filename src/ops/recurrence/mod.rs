@@ -126,11 +126,10 @@ impl Arguments {
 /// Gates that are kept for each unit, whatever the cell.
 const KEPT_GATES: usize = 4;
 
-static FORWARD: Kernel = Kernel { name: "recurrence", cpu: forward::forward, gpu: Some(gpu::forward) };
-static BACKWARD: Kernel = Kernel { name: "recurrence_backward", cpu: backward::backward, gpu: Some(gpu::backward) };
-static BACKWARD_KERNEL: Kernel =
-    Kernel { name: "recurrence_backward_kernel", cpu: backward::kernel, gpu: Some(gpu::kernel) };
-static BACKWARD_BIAS: Kernel = Kernel { name: "recurrence_backward_bias", cpu: backward::bias, gpu: Some(gpu::bias) };
+static FORWARD: Kernel = Kernel { name: "recurrence", cpu: forward::forward, gpu: gpu::forward };
+static BACKWARD: Kernel = Kernel { name: "recurrence_backward", cpu: backward::backward, gpu: gpu::backward };
+static BACKWARD_KERNEL: Kernel = Kernel { name: "recurrence_backward_kernel", cpu: backward::kernel, gpu: gpu::kernel };
+static BACKWARD_BIAS: Kernel = Kernel { name: "recurrence_backward_bias", cpu: backward::bias, gpu: gpu::bias };
 static ROW: Row = Row {
     name: "recurrence",
     formula: "h_t = cell(a_t, h_{t-1} R + b), per series",

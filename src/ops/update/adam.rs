@@ -15,7 +15,7 @@ use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "adam", cpu, gpu: Some(gpu) };
+pub(super) static KERNEL: Kernel = Kernel { name: "adam", cpu, gpu };
 
 /// The numbers of one step.
 #[repr(C)]

@@ -14,7 +14,7 @@ use crate::device::gpu::{self, Program};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "clipping", cpu, gpu: Some(gpu) };
+pub(super) static KERNEL: Kernel = Kernel { name: "clipping", cpu, gpu };
 
 /// How gradients are limited, by its number.
 #[repr(C)]

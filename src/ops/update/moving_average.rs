@@ -6,7 +6,7 @@ use crate::device::gpu::{self, Program, groups_for};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "moving_average", cpu, gpu: Some(gpu) };
+pub(super) static KERNEL: Kernel = Kernel { name: "moving_average", cpu, gpu };
 
 /// Elements per chunk of work.
 const CHUNK: usize = 16384;

@@ -23,7 +23,7 @@ use crate::device::gpu::{self, Program};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "muon", cpu, gpu: Some(gpu) };
+pub(super) static KERNEL: Kernel = Kernel { name: "muon", cpu, gpu };
 
 /// The coefficients `a, b, c` of the iterations.
 const STEPS: [[f32; 3]; 4] = [

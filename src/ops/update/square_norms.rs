@@ -9,7 +9,7 @@ use crate::device::gpu::{self, Program};
 use crate::error::Result;
 use crate::tensor::Tensor;
 
-pub(super) static KERNEL: Kernel = Kernel { name: "square_norms", cpu, gpu: Some(gpu) };
+pub(super) static KERNEL: Kernel = Kernel { name: "square_norms", cpu, gpu };
 
 /// Interleaved partial sums.
 const PARTIAL: usize = 16;

@@ -19,7 +19,8 @@ pub struct Bench {
     /// turns and print wall time on the first divided by wall time on the others
     #[arg(long, value_name = "T,…", value_delimiter = ',', default_value = "1", value_parser = threads)]
     pub threads: Vec<usize>,
-    /// Device of the networks, as `ferroflow devices` lists them [default: cpu]
+    /// Device of the networks, as `ferroflow devices` lists them; cuda@tf32x3 and cuda@tf32 multiply matrices on
+    /// tensor cores, as exactly as f32 and roughly [default: cpu]
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
     /// Only phases whose name and batch, such as log_prob@64, contain this, or only this task of sbibm; may be repeated

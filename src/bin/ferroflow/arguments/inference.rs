@@ -9,7 +9,8 @@ use super::values::{at_least_two, positive, seed, simulator, threads};
 /// Where networks compute.
 #[derive(Args, Clone)]
 pub struct Place {
-    /// Device of the networks, as `ferroflow devices` lists them [default: cpu]
+    /// Device of the networks, as `ferroflow devices` lists them; cuda@tf32x3 and cuda@tf32 multiply matrices on
+    /// tensor cores, as exactly as f32 and roughly [default: cpu]
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
     /// Number of threads; the result does not depend on it [default: all cores]

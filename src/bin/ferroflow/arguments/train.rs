@@ -95,7 +95,8 @@ pub struct Length {
     /// Seed of everything random [default: 0]
     #[arg(long, value_name = "S", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Device of the networks, as `ferroflow devices` lists them [default: cpu]
+    /// Device of the networks, as `ferroflow devices` lists them; cuda@tf32x3 and cuda@tf32 multiply matrices on
+    /// tensor cores, as exactly as f32 and roughly [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Number of threads; results do not depend on it [default: all cores]

@@ -1,0 +1,6 @@
+//! The programs of CUDA devices.
+
+use crate::device::sources::{Sources, sources};
+
+/// The files of `kernels/`.
+pub(super) static KERNELS: Sources = sources!("kernels", "ptx", "common/product_tensor");
