@@ -77,6 +77,11 @@ impl<'a> Launch<'a> {
         self.device.precision()
     }
 
+    /// True on a CUDA device, for which some operations have a second program.
+    pub fn is_cuda(&self) -> bool {
+        self.device.is_cuda()
+    }
+
     /// What this GPU cannot do.
     pub fn refuse(&self, message: impl Into<String>) -> Error {
         Error::device(self.device.describe().name, message)

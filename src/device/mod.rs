@@ -177,7 +177,7 @@ impl Device {
     /// The device has only f32, or is in use.
     pub fn with_precision(self, precision: Precision) -> Result<Self> {
         let name = self.describe().name;
-        if precision != Precision::F32 && !self.has_tensor_cores() {
+        if precision != Precision::F32 && !self.is_cuda() {
             return Err(Error::device(name, "products are computed in f32 alone; leave the precision out"));
         }
         match Arc::into_inner(self.inner) {
@@ -191,7 +191,7 @@ impl Device {
         self.inner.precision
     }
 
-    fn has_tensor_cores(&self) -> bool {
+    fn is_cuda(&self) -> bool {
         match &self.inner.backend {
             #[cfg(feature = "cuda")]
             Backend::Cuda(_) => true,

@@ -1,6 +1,6 @@
 //! The workflow that most users need: a simulator, an adapter, networks; fit, then sample.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::builder::WorkflowBuilder;
@@ -153,13 +153,25 @@ impl<A: Approximator> Workflow<A> {
 
     /// Writes the trained model to a file.
     pub fn save(&self, path: impl Into<PathBuf>) -> Result<()> {
+        self.to_file()?.save(&path.into())
+    }
+
+    /// The same workflow on another device, with the same weights if it has any.
+    pub fn move_to(mut self, device: Device) -> Result<Self> {
+        if self.built.is_some() {
+            self.built = Some(self.to_file()?.approximator(Path::new("the model in memory"), &device)?);
+        }
+        self.device = device;
+        Ok(self)
+    }
+
+    fn to_file(&self) -> Result<ModelFile<A>> {
         let built = self.approximator()?;
-        let file = ModelFile {
+        Ok(ModelFile {
             header: self.header(self.adapter.clone(), built.standardizer().clone())?,
             weights: built.parameters().export()?,
             training_state: None,
-        };
-        file.save(&path.into())
+        })
     }
 
     /// The trained approximator; an error before the first fit.

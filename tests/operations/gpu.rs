@@ -196,17 +196,17 @@ fn agree(what: &str, bound: f32, ours: &[f32], cpu: &[f32]) {
     }
 }
 
-/// Small networks: an affine flow and a spline flow of three variables given two.
-fn flows() -> [CouplingFlow; 2] {
-    let subnet = Mlp { widths: vec![40, 24], dropout: 0.0, ..Mlp::for_couplings() };
-    let affine = CouplingFlow { depth: 2, subnet, ..CouplingFlow::default() };
-    [affine.clone(), CouplingFlow { transform: Spline::default().into(), ..affine }]
+/// An affine flow of three variables given two, with subnetworks of given widths.
+fn flow(widths: &[usize]) -> CouplingFlow {
+    let subnet = Mlp { widths: widths.to_vec(), dropout: 0.0, ..Mlp::for_couplings() };
+    CouplingFlow { depth: 2, subnet, ..CouplingFlow::default() }
 }
 
 /// Densities and draws of whole flows, with a condition for each row and with shares of data sets.
 pub fn fused_flows_agree_with_the_cpu(gpu: &Device) {
     const ROWS: usize = 37;
-    for config in flows() {
+    let spline = CouplingFlow { transform: Spline::default().into(), ..flow(&[40, 24]) };
+    for config in [flow(&[40, 24]), spline, flow(&[256, 7]), flow(&[264])] {
         let results = [gpu, &Device::cpu()].map(|device| {
             let builder = Builder::new();
             let flow = config.build(&builder, 3, 2, Key::new(1)).unwrap();
@@ -269,7 +269,7 @@ pub fn updates_of_weights_agree_with_the_cpu(gpu: &Device) {
 /// Training steps, one of which has a loss that is not finite, with every way of clipping.
 pub fn steps_agree_with_the_cpu(gpu: &Device) {
     const ROWS: usize = 16;
-    let [config, _] = flows();
+    let config = flow(&[40, 24]);
     for (clipping, matrices) in [
         (Clipping::None, Matrices::Adam),
         (Clipping::Global(0.1), Matrices::Muon),

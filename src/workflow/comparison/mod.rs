@@ -108,6 +108,11 @@ impl ComparisonWorkflow {
         Ok(ComparisonWorkflow { workflow: Workflow::load(path, None, device)? })
     }
 
+    /// The same comparison on another device, with the same weights if it has any.
+    pub fn move_to(self, device: Device) -> Result<Self> {
+        Ok(ComparisonWorkflow { workflow: self.workflow.move_to(device)? })
+    }
+
     /// Writes the trained model to a file.
     pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Result<()> {
         self.workflow.save(path)

@@ -207,6 +207,12 @@ impl EnsembleWorkflow {
         Ok(diagnosis)
     }
 
+    /// The same ensemble on another device.
+    pub fn move_to(self, device: &Device) -> Result<Self> {
+        let moved = self.members.into_iter().map(|(name, member)| Ok((name, member.move_to(device.clone())?)));
+        EnsembleWorkflow::of_members(moved.collect::<Result<Vec<_>>>()?)
+    }
+
     /// Writes each member's model to `FOLDER/NAME/model.safetensors`.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
         for (name, member) in &self.members {

@@ -103,6 +103,11 @@ impl LikelihoodWorkflow {
         Ok(self)
     }
 
+    /// The same likelihood on another device, with the same weights if it has any.
+    pub fn move_to(self, device: Device) -> Result<Self> {
+        Ok(LikelihoodWorkflow { workflow: self.workflow.move_to(device)?, ..self })
+    }
+
     /// A trained likelihood from a model file, of a run with `learn = "likelihood"` or of [`workflow`](Self::workflow)`().save(…)`. The
     /// simulator is only needed to simulate and to fit on.
     pub fn load(
