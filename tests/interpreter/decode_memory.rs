@@ -162,7 +162,7 @@ impl<'a> Decoder<'a> {
             return Ok(());
         }
         words.ignore(&["L2::64B", "L2::128B", "L2::256B"]);
-        let whole_lines = words.take("cg") && !words.take("ca");
+        let whole_lines = words.take("cg") & !words.take("ca");
         if !(words.take("shared") || words.take("shared::cta")) || !words.take("global") {
             return Err("`cp.async` copies from global to shared memory".to_owned());
         }

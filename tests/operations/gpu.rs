@@ -205,8 +205,8 @@ fn flow(widths: &[usize]) -> CouplingFlow {
 /// Densities and draws of whole flows, with a condition for each row and with shares of data sets.
 pub fn fused_flows_agree_with_the_cpu(gpu: &Device) {
     const ROWS: usize = 37;
-    let spline = CouplingFlow { transform: Spline::default().into(), ..flow(&[40, 24]) };
-    for config in [flow(&[40, 24]), spline, flow(&[256, 7]), flow(&[264])] {
+    let spline = |widths| CouplingFlow { transform: Spline::default().into(), ..flow(widths) };
+    for config in [flow(&[40, 24]), spline(&[40, 24]), flow(&[256, 7]), spline(&[130]), flow(&[264])] {
         let results = [gpu, &Device::cpu()].map(|device| {
             let builder = Builder::new();
             let flow = config.build(&builder, 3, 2, Key::new(1)).unwrap();
