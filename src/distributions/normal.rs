@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::per_dimension::Numbers;
 use super::{Constants, PerDimension, Sampler};
 use crate::autodiff::Var;
+use crate::device::Device;
 use crate::error::Result;
 use crate::math::Function;
 use crate::nn::Pass;
@@ -87,7 +88,10 @@ impl BuiltNormal {
         rows: usize,
         out: &mut Vec<f32>,
     ) -> Result<()> {
-        let draws = random::normal(parameters.device(), key, first_row, [rows, self.dimension])?.values()?;
+        // Asking a GPU for so few numbers takes longer than drawing them.
+        let device = parameters.device();
+        let host = if device.computes_behind() { Device::cpu() } else { device.clone() };
+        let draws = random::normal(&host, key, first_row, [rows, self.dimension])?.values()?;
         if self.mean.are_always(0.0) && self.std.are_always(1.0) {
             out.extend(draws);
             return Ok(());
