@@ -84,8 +84,16 @@ fn values(record: &Record, key: &str) -> Vec<f64> {
 fn a_training_that_diverges_is_a_sentence() {
     let [ours, cpu] = [gpu(), Device::cpu()].map(|device| {
         let simulator = LinearRegression::default();
-        let mut workflow = BasicWorkflow::for_simulator(simulator).unwrap().seed(5).device(device).build().unwrap();
-        let fit = Fit { epochs: 12, batches_per_epoch: 20, batch_size: 8, learning_rate: 1e12, ..Fit::default() };
+        let subnet = Mlp { widths: vec![16], ..Mlp::for_couplings() };
+        let mut workflow = BasicWorkflow::for_simulator(simulator)
+            .unwrap()
+            .inference_network(CouplingFlow { depth: 2, subnet, ..CouplingFlow::default() })
+            .summary_network(DeepSet { summary_dim: 4, embed_dim: 8, mlp_widths: vec![16], ..DeepSet::default() })
+            .seed(5)
+            .device(device)
+            .build()
+            .unwrap();
+        let fit = Fit { epochs: 12, batches_per_epoch: 16, batch_size: 4, learning_rate: 1e12, ..Fit::default() };
         workflow.fit_online(fit).unwrap_err().to_string()
     });
     for message in [ours, cpu] {
