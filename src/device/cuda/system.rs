@@ -25,12 +25,13 @@ const OLDEST_DRIVER: i32 = 12000;
 /// A GPU with a stream.
 struct System {
     name: String,
-    context: Arc<CudaContext>,
-    stream: Arc<CudaStream>,
-    functions: Mutex<HashMap<Program, Function>>,
-    modules: Mutex<HashMap<&'static str, Module>>,
+    // The context comes last: what was made in it is given back before it is.
     graphs: Mutex<Graphs>,
     staging: Mutex<Staging>,
+    functions: Mutex<HashMap<Program, Function>>,
+    modules: Mutex<HashMap<&'static str, Module>>,
+    stream: Arc<CudaStream>,
+    context: Arc<CudaContext>,
 }
 
 #[derive(Clone, Copy)]
@@ -60,6 +61,9 @@ pub(in crate::device) fn open(index: usize) -> Result<Arc<dyn Driver>> {
             capability.0, capability.1, OLDEST.0, OLDEST.1
         );
         return Err(Error::device(name, message));
+    }
+    if !context.has_async_alloc() {
+        return Err(Error::device(name, "its driver offers no pools of memory; choose wgpu or cpu"));
     }
     let stream = context.new_stream().map_err(failed)?;
     let staging = Mutex::new(Staging::new().map_err(failed)?);
