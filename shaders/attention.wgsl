@@ -162,6 +162,15 @@ fn query_of(number: u32) -> Place {
     return Place(present, row, select(0u, number / call.queries, present), start, select(0u, end - start, present));
 }
 
+/// The keys that the longest of eight queries has.
+fn most_keys(first: u32) -> u32 {
+    var most = 0u;
+    for (var i = 0u; i < ROWS; i++) {
+        most = max(most, query_of(first + i).count);
+    }
+    return most;
+}
+
 /// The key of a number: neighbours in the same head.
 fn key_of(number: u32) -> Place {
     let present = number < call.keys * call.heads;
@@ -220,11 +229,7 @@ fn forward(
     let own = thread / LANES * BLOCK;
     for (var first = group.x * ROWS; first < call.queries * call.heads; first += groups.x * ROWS) {
         let place = query_of(first + thread / LANES);
-        // Blocks that the longest of the eight has.
-        var most = 0u;
-        for (var i = 0u; i < ROWS; i++) {
-            most = max(most, query_of(first + i).count);
-        }
+        let most = most_keys(first);
         for (var pass_start = 0u; pass_start < call.head_width; pass_start += PASS) {
             let column = pass_start + lane;
             var sums = vec4<f32>(0.0);
@@ -317,10 +322,7 @@ fn backward_queries(
     let own = thread / LANES * BLOCK;
     for (var first = group.x * ROWS; first < call.queries * call.heads; first += groups.x * ROWS) {
         let place = query_of(first + thread / LANES);
-        var most = 0u;
-        for (var i = 0u; i < ROWS; i++) {
-            most = max(most, query_of(first + i).count);
-        }
+        let most = most_keys(first);
         for (var pass_start = 0u; pass_start < call.head_width; pass_start += PASS) {
             let column = pass_start + lane;
             var sums = vec4<f32>(0.0);

@@ -1,5 +1,5 @@
 //! Running the program, and a small model to run it with.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each suite uses a part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -258,7 +258,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
 macro_rules! operations {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $output:ty = $body:expr;)*) => {
         $(#[inline(always)]
-        #[allow(unused_unsafe)]
+        #[allow(unused_unsafe, reason = "some bodies are plain arithmetic")]
         fn $name(self, $($argument: $kind),*) -> $output {
             unsafe { $body }
         })*

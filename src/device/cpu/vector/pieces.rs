@@ -28,7 +28,7 @@ macro_rules! pieces {
         pub(super) struct $name;
         impl Unary for $name {
             #[inline(always)]
-            #[allow(unused_variables)]
+            #[allow(unused_variables, reason = "some values are formed of numbers alone")]
             fn value<L: Lanes>(self, $l: L, $x: L::F) -> L::F {
                 $value
             }
