@@ -22,7 +22,7 @@ mod trainable;
 mod trained;
 mod typicality;
 
-pub use approximator::{Approximator, Parts};
+pub use approximator::{Approximator, Compared, Parts};
 pub use batch::{Batch, Matrix, Sets};
 pub use built::{BuiltApproximator, LossGradients};
 pub use conditioned::{Conditioned, Head};

@@ -25,7 +25,7 @@ pub struct StepRecord {
 
 /// An epoch that is complete.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochRecord {
+pub struct EpochRecord<'a> {
     /// Number of the epoch, from 0.
     pub epoch: usize,
     /// Epochs of the whole fit.
@@ -34,6 +34,8 @@ pub struct EpochRecord {
     pub loss: f64,
     /// Loss of the validation data, if there are any.
     pub validation_loss: Option<f64>,
+    /// Metrics of the validation data: the name of each, and its value if it could be computed.
+    pub metrics: &'a [(&'static str, Option<f64>)],
 }
 
 /// Whether to go on.

@@ -7,10 +7,11 @@ use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::fit::Fit;
 use super::history::History;
+use super::metrics;
 use super::trainer::Trainer;
-use super::variables::describe_variables;
+use super::variables::{density_of, describe_variables};
 use crate::adapters::{Adapter, Strictness};
-use crate::approximators::{Approximator, Batch, BuiltApproximator, Dimensions};
+use crate::approximators::{Approximator, Batch, BuiltApproximator, ContinuousApproximator, Dimensions};
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::error::{Error, Result};
 use crate::io::{ModelFile, TrainingSummary};
@@ -135,8 +136,15 @@ impl<A: Approximator> Workflow<A> {
         defaults: Optimizer,
         validation: Option<Record>,
     ) -> Result<Trainer<'a, BuiltApproximator<A::Objective>>> {
+        metrics::check::<A>(&self.metrics, validation.is_some())?;
         let trainer = Trainer::new(built, self.adapter.clone(), dataset, fit, defaults, self.key())?;
-        Ok(trainer.validation(validation).threads(self.pool.threads()))
+        let trainer = trainer.validation(validation).threads(self.pool.threads());
+        Ok(match A::COMPARED {
+            Some(compared) if !self.metrics.is_empty() => {
+                trainer.metrics(self.metrics.iter().map(|new| new()).collect(), compared)
+            }
+            _ => trainer,
+        })
     }
 
     /// Takes over what was learned beside the weights.
@@ -177,6 +185,11 @@ impl<A: Approximator> Workflow<A> {
                 self.built = Some(self.config.build(dimensions.clone(), &self.device, self.key())?);
                 self.dimensions = Some(dimensions);
                 self.variables = describe_variables(&adapter, example)?;
+                if A::KIND == ContinuousApproximator::KIND
+                    && let (None, Some(simulator)) = (self.density_of, &self.simulator)
+                {
+                    self.density_of = density_of(&**simulator, &self.variables.0);
+                }
             }
         }
         Ok(())
