@@ -31,6 +31,7 @@ pub struct Progress {
     epoch: (usize, f64, f64),
     epochs: usize,
     validation: Option<f64>,
+    metrics: Vec<(&'static str, Option<f64>)>,
     printed: Option<Instant>,
 }
 
@@ -52,6 +53,7 @@ impl Progress {
             epoch: (0, 0.0, 0.0),
             epochs,
             validation: None,
+            metrics: Vec::new(),
             printed: None,
         }
     }
@@ -67,10 +69,12 @@ impl Progress {
     fn describe(&self, step: &StepRecord) -> String {
         let (steps, datasets, left) = self.rates(step);
         let validation = self.validation.map_or(String::new(), |v| format!("  validation {v:.4}"));
+        let metric = |(name, value): &(&str, Option<f64>)| value.map(|v| format!("  {name} {v:.4}"));
+        let metrics: String = self.metrics.iter().filter_map(metric).collect();
         let (epoch, sum, weight) = self.epoch;
         // The most wanted first: a narrow terminal cuts the end off.
         format!(
-            "epoch {}/{}  {} left  loss {:.4}{validation}  {} steps/s  {} data sets/s  rate {:.1e}",
+            "epoch {}/{}  {} left  loss {:.4}{validation}{metrics}  {} steps/s  {} data sets/s  rate {:.1e}",
             epoch + 1,
             self.epochs,
             duration(left),
@@ -122,12 +126,16 @@ impl Callback for Progress {
 
     fn on_epoch(&mut self, epoch: &EpochRecord) -> Result<Control> {
         self.validation = epoch.validation_loss;
+        self.metrics = epoch.metrics.to_vec();
         let Some(step) = self.last else { return Ok(Control::Continue) };
         if self.output.json {
             let (steps, datasets, left) = self.rates(&step);
+            let metrics: serde_json::Map<_, _> =
+                epoch.metrics.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
             self.output.event(json!({
                 "event": "epoch", "epoch": epoch.epoch + 1, "epochs": epoch.epochs, "step": step.step + 1,
                 "steps": step.steps, "loss": epoch.loss, "validation_loss": epoch.validation_loss,
+                "metrics": metrics,
                 "learning_rate": step.learning_rate, "gradient_norm": step.gradient_norm, "seconds": step.seconds,
                 "steps_per_second": steps, "datasets_per_second": datasets, "seconds_left": left,
             }));

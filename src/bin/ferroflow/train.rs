@@ -1,6 +1,7 @@
 //! `ferroflow train`.
 
 mod ensemble;
+mod joint;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use ferroflow::codecs::atomic_write;
 use ferroflow::io::{ModelFile, RunFolder};
 use ferroflow::networks::{InferenceChoice, SummaryChoice};
 use ferroflow::simulators::find;
-use ferroflow::workflow::{Checkpoint, EstimateDiagnosis, History, Learn, Learned, Roles, Run, RunConfig};
+use ferroflow::workflow::{Checkpoint, Diagnosis, EstimateDiagnosis, History, Learn, Learned, Roles, Run, RunConfig};
 use serde_json::json;
 
 use crate::arguments::Train;
@@ -46,6 +47,7 @@ pub fn run(arguments: Train) -> Outcome {
         }
         Learn::Estimates => execute::<ScoringRuleApproximator>(&arguments, config, resumed, output, conclude_estimates),
         Learn::Ratio => execute::<RatioApproximator>(&arguments, config, resumed, output, conclude_ratio),
+        Learn::Joint => joint::train(&arguments, config, resumed, output),
     }
 }
 
@@ -92,8 +94,16 @@ fn execute<A: Learned>(
     conclude(&mut output, &run, &folder, toml)
 }
 
-/// Checks what can be checked before anything long begins, and tells what will be trained.
+/// Prepares a run, and tells what will be trained.
 fn prepare<A: Learned>(config: RunConfig, out: &Path, output: &mut Output) -> Outcome<Run<A>> {
+    check(&config, out)?;
+    let run = Run::<A>::prepare(config)?;
+    introduce(output, &run)?;
+    Ok(run)
+}
+
+/// Checks what can be checked before anything long begins.
+fn check(config: &RunConfig, out: &Path) -> Outcome {
     checks::folder_output(out)?;
     if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
         simulate::memory(&*find(name)?, "--budget", budget)?;
@@ -101,9 +111,7 @@ fn prepare<A: Learned>(config: RunConfig, out: &Path, output: &mut Output) -> Ou
     if let Some(path) = config.data.as_ref().filter(|path| !path.is_dir()) {
         checks::input(path)?;
     }
-    let run = Run::<A>::prepare(config)?;
-    introduce(output, &run)?;
-    Ok(run)
+    Ok(())
 }
 
 /// The configuration of --config, or an empty one.
@@ -146,6 +154,9 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
     config.device = length.device.clone().or(config.device);
     config.threads = length.threads.or(config.threads);
     config.members = arguments.members.or(config.members);
+    if !arguments.metrics.is_empty() {
+        config.metrics.clone_from(&arguments.metrics);
+    }
     if let Some(name) = &networks.summary {
         config.summary_network = Some(SummaryChoice::named(name)?);
     }
@@ -231,7 +242,7 @@ fn introduce<A: Learned>(output: &mut Output, run: &Run<A>) -> Outcome {
         rows.iter().map(|r| json!({ "name": r.name, "shape": r.shape, "role": r.role.to_string() })).collect()
     };
     output.event(json!({
-        "event": "start", "variables": roles(&table.variables), "inputs": roles(&table.inputs),
+        "event": "start", "learn": run.config.learn.name(), "variables": roles(&table.variables), "inputs": roles(&table.inputs),
         "trainable_weights": built.parameters().layout().trainable_count(), "epochs": fit.epochs,
         "batches_per_epoch": run.batches_per_epoch(), "batch_size": fit.batch_size, "notes": run.notes,
     }));
@@ -247,11 +258,25 @@ fn fit<A: Learned>(
     remove_remains(folder);
     match checkpoint {
         Some(checkpoint) => output.line(format!("going on after epoch {}\n", checkpoint.epochs())),
-        None => output.line(format!(
-            "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}\n",
-            folder.path().display()
-        )),
+        None => output.line(format!("{}\n", how_to_go_on(folder))),
     }
+    watched(output, run, folder, checkpoint)
+}
+
+fn how_to_go_on(folder: &RunFolder) -> String {
+    format!(
+        "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}",
+        folder.path().display()
+    )
+}
+
+/// Trains with a line of progress.
+fn watched<A: Learned>(
+    output: &mut Output,
+    run: &mut Run<A>,
+    folder: &RunFolder,
+    checkpoint: Option<&Checkpoint>,
+) -> Outcome {
     let mut progress = Progress::new(*output, run.fit().epochs);
     let history = run.train(&mut [&mut progress], checkpoint)?;
     let seconds = progress.finish();
@@ -348,24 +373,10 @@ fn conclude(
     folder: &RunFolder,
     configuration: String,
 ) -> Outcome {
-    let (data, source) = run.test_data()?;
-    let draws = run.config.diagnostics.draws;
-    sample::memory(&run.workflow, &data, draws)?;
-    let datasets = data.datasets()?.unwrap_or(1);
-    if datasets < 2 || draws < 2 {
-        output.line("too few data sets for diagnostics");
-        return Ok(());
-    }
-    let mut bar = DrawsBar::new(datasets, draws);
-    let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
-    bar.finish();
-    diagnosis.report.facts.extend(facts(run, source)?);
-    diagnosis.report.configuration = configuration;
-    let paths = diagnosis.save(folder.path())?;
-    diagnose::report(output, &diagnosis);
+    let Some((diagnosis, report)) = examine(output, run, folder, configuration)? else { return Ok(()) };
     let verdicts = serde_json::to_value(&diagnosis.verdicts).map_err(|e| Error::argument("verdicts", e.to_string()))?;
     output.event(json!({
-        "event": "done", "folder": folder.path(), "model": folder.model(), "report": paths.last(),
+        "event": "done", "folder": folder.path(), "model": folder.model(), "report": report,
         "status": diagnosis.status().word(), "verdicts": verdicts,
     }));
     output.line(format!("\n{}", folder.path().display()));
@@ -373,4 +384,29 @@ fn conclude(
     output.line("  report.html        verdicts, numbers and pictures on one page");
     output.line("  history.csv, config.toml, metrics.json and the pictures (.svg)");
     Ok(())
+}
+
+/// Examines draws, and writes what it finds: with the path of the report, or nothing where there are too few data sets.
+fn examine(
+    output: &mut Output,
+    run: &Run<ContinuousApproximator>,
+    folder: &RunFolder,
+    configuration: String,
+) -> Outcome<Option<(Diagnosis, Option<PathBuf>)>> {
+    let (data, source) = run.test_data()?;
+    let draws = run.config.diagnostics.draws;
+    sample::memory(&run.workflow, &data, draws)?;
+    let datasets = data.datasets()?.unwrap_or(1);
+    if datasets < 2 || draws < 2 {
+        output.line("too few data sets for diagnostics");
+        return Ok(None);
+    }
+    let mut bar = DrawsBar::new(datasets, draws);
+    let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
+    bar.finish();
+    diagnosis.report.facts.extend(facts(run, source)?);
+    diagnosis.report.configuration = configuration;
+    let report = diagnosis.save(folder.path())?.pop();
+    diagnose::report(output, &diagnosis);
+    Ok(Some((diagnosis, report)))
 }

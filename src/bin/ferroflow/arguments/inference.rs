@@ -40,6 +40,14 @@ pub struct Sample {
     /// is nearly right, says where it cannot, and gives the log evidence
     #[arg(long, conflicts_with = "first_draw")]
     pub refine: bool,
+    /// Draw by the No-U-Turn sampler from prior times likelihood of the simulator, with chains that start from the amortized draws: what
+    /// to do where --refine cannot
+    #[arg(long, conflicts_with_all = ["first_draw", "refine"])]
+    pub exact: bool,
+    /// A model.safetensors of a likelihood, of the same simulations, for --refine and --exact [default: the likelihood of the
+    /// simulator]
+    #[arg(long, value_name = "FILE")]
+    pub likelihood: Option<PathBuf>,
     /// Number of the first draw
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
     pub first_draw: u64,
