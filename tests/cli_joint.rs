@@ -182,6 +182,24 @@ fn exact_draws_need_no_good_posterior() {
     assert!(succeed(dir, &evidence).stdout.contains("data set 0: log evidence"));
 }
 
+/// A posterior of whole sets, a likelihood of their elements.
+#[test]
+fn sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("tiny.toml"), TINY).unwrap();
+    let shown = succeed(dir, &["train", "--config", "tiny.toml", "--learn", "joint", "--out", "j"]).stdout;
+    assert!(shown.contains("of each element of a set") && shown.contains("summary network"), "{shown}");
+    succeed(dir, &["train", "--config", "tiny.toml", "--out", "alone"]);
+    assert!(model(dir, "alone") == model(dir, "j/posterior"));
+    succeed(dir, &["simulate", "linear-regression", "--count", "2", "--seed", "7", "--out", "data.npz"]);
+    let (posterior, likelihood) = ("j/posterior/model.safetensors", "j/likelihood/model.safetensors");
+    let evidence = ["evidence", "--posterior", posterior, "--likelihood", likelihood, "--data", "data.npz"];
+    succeed(dir, &[&evidence[..], &["--draws", "50", "--out", "e.npz"]].concat());
+    let evidence = &read(dir.join("e.npz"))["log_evidence"];
+    assert!(evidence.shape() == [2] && evidence.to_f64().iter().all(|e| e.is_finite()), "{evidence:?}");
+}
+
 #[test]
 fn from_a_file_with_metrics() {
     let folder = tempfile::tempdir().unwrap();
