@@ -45,8 +45,14 @@ pub enum Control {
     Stop,
 }
 
-/// A watcher of the fit. A seam that users extend; both methods may be left out.
+/// A watcher of the fit. A seam that users extend; every method may be left out.
 pub trait Callback {
+    /// In the training of an ensemble, before each of the other calls: the name of the member that it is about. [`Control::Stop`] ends
+    /// the training of that member. The fit of a single model does not call it.
+    fn on_member(&mut self, member: &str) {
+        let _ = member;
+    }
+
     /// After each step.
     fn on_step(&mut self, step: &StepRecord) -> Result<Control> {
         let _ = step;

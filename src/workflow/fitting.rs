@@ -111,8 +111,7 @@ impl<A: Approximator> Workflow<A> {
         self.take_over(&history, adapter);
         match last {
             Some(last) => self.conclude_fit(&*dataset, &last)?,
-            // Nothing was left to train: what is typical was saved with the weights.
-            None => self.typicality = resume.and_then(|checkpoint| checkpoint.typicality.clone()),
+            None => self.remain_complete(resume),
         }
         Ok(history)
     }
@@ -151,6 +150,14 @@ impl<A: Approximator> Workflow<A> {
         self.typicality = typicality.as_ref().ok().cloned().flatten();
         self.save_checkpoint(last, dataset)?;
         typicality.map(drop)
+    }
+
+    /// Nothing was left to train: what is typical, and how the model came about, was saved with the weights.
+    pub(super) fn remain_complete(&mut self, checkpoint: Option<&Checkpoint>) {
+        self.typicality = checkpoint.and_then(|checkpoint| checkpoint.typicality.clone());
+        if let Some(training) = checkpoint.and_then(|checkpoint| checkpoint.training.clone()) {
+            self.training = training;
+        }
     }
 
     /// Learns widths from the first batch and gives the networks their weights, unless they have them already.

@@ -42,7 +42,7 @@ pub use comparison::{ComparisonDiagnosis, ComparisonWorkflow, ModelPredictions};
 pub use defaults::{Defaults, linear_regression_adapter};
 pub use density::{JointDensity, LearnedDensity, SimulatorDensity};
 pub use diagnose::Diagnosis;
-pub use ensemble::{Disagreement, EnsembleWorkflow};
+pub use ensemble::{Disagreement, EnsembleCheckpoint, EnsembleWorkflow};
 pub use estimate::PointWorkflow;
 pub use estimate_diagnosis::EstimateDiagnosis;
 pub use fit::Fit;

@@ -9,7 +9,9 @@ use ferroflow::data::io::write_npz;
 use ferroflow::io::kind_of_model;
 use ferroflow::mcmc::Nuts;
 use ferroflow::simulators::find;
-use ferroflow::workflow::{BasicWorkflow, EnsembleWorkflow, PointWorkflow, RatioWorkflow, SimulatorDensity};
+use ferroflow::workflow::{
+    BasicWorkflow, Disagreement, EnsembleWorkflow, PointWorkflow, RatioWorkflow, SimulatorDensity,
+};
 
 use crate::arguments::{Place, Sample};
 use crate::checks;
@@ -39,7 +41,7 @@ pub fn run(arguments: Sample) -> Outcome {
             return Err(usage("--refine belongs to models of a posterior; leave it out"));
         }
         RatioApproximator::KIND => return by_sampler(&model, &data, draws, seed, &place, &out),
-        ScoringRuleApproximator::KIND => return from_scoring_rules(&model, &data, draws, &place, &out),
+        ScoringRuleApproximator::KIND => return from_scoring_rules(&model, &data, draws, seed, &place, &out),
         _ => {}
     }
     let workflow = load(&model, &place)?;
@@ -71,24 +73,49 @@ fn from_members(
     place: &Place,
     out: &Path,
 ) -> Outcome {
-    let ensemble = EnsembleWorkflow::from_files(models, &checks::device(place)?)?;
-    let Some((_, first)) = ensemble.members().next() else { return Ok(()) };
-    checks::input(data)?;
-    let observed = first.read(data, false)?;
-    memory(first, &observed, draws)?;
-    let seed = seed.unwrap_or(first.training().seed);
-    let record = ensemble.sample_from(&observed, draws, &vec![1.0; models.len()], seed)?;
-    write_npz(out, &record)?;
-    written(out, &record, draws, seed);
-    let disagreement = ensemble.disagreement(&observed, draws)?;
+    let device = checks::device(place)?;
+    let kind = models.first().map(|model| kind_of_model(model)).transpose()?.unwrap_or_default();
+    match kind.as_str() {
+        RatioApproximator::KIND => Err(Error::argument(
+            "--model",
+            "several models of a ratio are not sampled from together; give one of them, or use log-prob",
+        )
+        .into()),
+        ScoringRuleApproximator::KIND => {
+            let ensemble = EnsembleWorkflow::<ScoringRuleApproximator>::of_files(models, &device)?;
+            let Some((_, first)) = ensemble.members().next() else { return Ok(()) };
+            checks::input(data)?;
+            let observed = first.read(data, false)?;
+            let seed = seed.unwrap_or(first.training().seed);
+            let record = ensemble.sample_from(&observed, draws, &vec![1.0; models.len()], seed)?;
+            write_npz(out, &record)?;
+            written(out, &record, draws, seed);
+            disagreement(&ensemble.disagreement(&observed, draws)?, models.len());
+            first.warn_atypical(&observed)?.iter().for_each(|warning| warn(warning));
+            Ok(())
+        }
+        _ => {
+            let ensemble = EnsembleWorkflow::from_files(models, &device)?;
+            let Some((_, first)) = ensemble.members().next() else { return Ok(()) };
+            checks::input(data)?;
+            let observed = first.read(data, false)?;
+            memory(first, &observed, draws)?;
+            let seed = seed.unwrap_or(first.training().seed);
+            let record = ensemble.sample_from(&observed, draws, &vec![1.0; models.len()], seed)?;
+            write_npz(out, &record)?;
+            written(out, &record, draws, seed);
+            disagreement(&ensemble.disagreement(&observed, draws)?, models.len());
+            first.warn_atypical(&observed)?.iter().for_each(|warning| warn(warning));
+            Ok(())
+        }
+    }
+}
+
+fn disagreement(disagreement: &Disagreement, models: usize) {
     for (name, share) in disagreement.names.iter().zip(disagreement.means()) {
-        let about = format!("disagreement of {} models about {name}", models.len());
+        let about = format!("disagreement of {models} models about {name}");
         Output::default().line(format!("{about}: {:.1} % of the posterior variance", 100.0 * share));
     }
-    if let Some(warning) = first.warn_atypical(&observed)? {
-        warn(&warning);
-    }
-    Ok(())
 }
 
 /// Draws weighted by the prior and the likelihood of the simulator that the model was trained on.
@@ -163,14 +190,22 @@ fn by_sampler(model: &Path, data: &Path, draws: usize, seed: Option<u64>, place:
 }
 
 /// Draws from the distributions among scoring rules.
-fn from_scoring_rules(model: &Path, data: &Path, draws: usize, place: &Place, out: &Path) -> Outcome {
+fn from_scoring_rules(
+    model: &Path,
+    data: &Path,
+    draws: usize,
+    seed: Option<u64>,
+    place: &Place,
+    out: &Path,
+) -> Outcome {
     let device = checks::device(place)?;
     let workflow = PointWorkflow::load(model, None, device)?;
     checks::input(data)?;
     let observed = workflow.read(data, false)?;
-    let record = workflow.sample(&observed, draws)?;
+    let seed = seed.unwrap_or(workflow.training().seed);
+    let record = workflow.sample_from(&observed, draws, seed)?;
     write_npz(out, &record)?;
-    written(out, &record, draws, workflow.seed());
+    written(out, &record, draws, seed);
     if let Some(warning) = workflow.warn_atypical(&observed)? {
         warn(&warning);
     }

@@ -35,10 +35,7 @@ pub fn run(arguments: Train) -> Outcome {
         ));
     }
     if let Some(members) = config.members {
-        if resumed.is_some() {
-            return Err(usage("the run is that of an ensemble, which is not resumed; train it anew without --resume"));
-        }
-        return ensemble::train(&arguments, config, members, output);
+        return ensemble::train(&arguments, config, members, resumed, output);
     }
     match config.learn {
         Learn::Posterior | Learn::Likelihood => {
@@ -69,9 +66,7 @@ fn execute<A: Learned>(
         && checkpoint.is_complete()
         && folder.path().join("report.html").exists()
     {
-        let text = format!("the run in {} is complete; nothing is left to train", folder.path().display());
-        output.event(json!({ "event": "complete", "folder": folder.path(), "message": text }));
-        output.line(text);
+        complete(&mut output, folder);
         return Ok(());
     }
     let out = match &resumed {
@@ -90,6 +85,24 @@ fn execute<A: Learned>(
     }
     fit(&mut output, &mut run, &folder, checkpoint.as_ref())?;
     conclude(&mut output, &run, &folder, toml)
+}
+
+/// Says that there is nothing to do.
+fn complete(output: &mut Output, folder: &RunFolder) {
+    let text = format!("the run in {} is complete; nothing is left to train", folder.path().display());
+    output.event(json!({ "event": "complete", "folder": folder.path(), "message": text }));
+    output.line(text);
+}
+
+/// Says how the training begins.
+fn begin(output: &mut Output, folder: &RunFolder, epochs: Option<usize>) {
+    match epochs {
+        Some(epochs) => output.line(format!("going on after epoch {epochs}\n")),
+        None => output.line(format!(
+            "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}\n",
+            folder.path().display()
+        )),
+    }
 }
 
 /// Checks what can be checked before anything long begins, and tells what will be trained.
@@ -244,14 +257,8 @@ fn fit<A: Learned>(
     folder: &RunFolder,
     checkpoint: Option<&Checkpoint>,
 ) -> Outcome {
-    remove_remains(folder);
-    match checkpoint {
-        Some(checkpoint) => output.line(format!("going on after epoch {}\n", checkpoint.epochs())),
-        None => output.line(format!(
-            "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}\n",
-            folder.path().display()
-        )),
-    }
+    remove_remains(folder.path());
+    begin(output, folder, checkpoint.map(Checkpoint::epochs));
     let mut progress = Progress::new(*output, run.fit().epochs);
     let history = run.train(&mut [&mut progress], checkpoint)?;
     let seconds = progress.finish();
@@ -266,8 +273,8 @@ fn fit<A: Learned>(
 }
 
 /// Files that a killed run has left unfinished.
-fn remove_remains(folder: &RunFolder) {
-    let Ok(entries) = std::fs::read_dir(folder.path()) else { return };
+fn remove_remains(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -279,11 +286,11 @@ fn remove_remains(folder: &RunFolder) {
 }
 
 /// Facts about this training for the report.
-fn facts<A: Learned>(run: &Run<A>, source: String) -> Outcome<Vec<(String, String)>> {
+fn facts<A: Learned>(run: &Run<A>, seconds: f64, source: String) -> Outcome<Vec<(String, String)>> {
     let device = run.workflow.approximator()?.device().describe();
     let mut facts = vec![
         ("Test data".into(), source),
-        ("Seconds of training".into(), format!("{:.1}", run.workflow.history().seconds())),
+        ("Seconds of training".into(), format!("{seconds:.1}")),
         ("Device".into(), format!("{} ({}, {})", device.name, device.hardware, device.kernels)),
         ("Threads".into(), run.config.threads.unwrap_or(1).to_string()),
     ];
@@ -306,7 +313,7 @@ fn conclude_estimates(
         return Ok(());
     }
     let mut diagnosis: EstimateDiagnosis = run.workflow.diagnose_on(&data)?;
-    diagnosis.report.facts.extend(facts(run, source)?);
+    diagnosis.report.facts.extend(facts(run, run.workflow.history().seconds(), source)?);
     diagnosis.report.configuration = configuration;
     let paths = diagnosis.save(folder.path())?;
     output.line(format!("Diagnostics on {} data sets:\n\n{}", diagnosis.datasets, diagnosis.table));
@@ -328,11 +335,7 @@ fn conclude_ratio(
 ) -> Outcome {
     let (data, source) = run.test_data()?;
     let ratios = run.workflow.log_ratio(&data)?;
-    let (n, mean) = (ratios.len() as f64, ratios.iter().sum::<f64>() / ratios.len().max(1) as f64);
-    let error = (ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n / (n - 1.0).max(1.0)).sqrt();
-    output.line(format!(
-        "ln p(θ | x)/p(θ) at the true parameters: {mean:.3} ± {error:.3} nats on average over {source}: what a data set tells"
-    ));
+    let (mean, error) = mean_log_ratio(output, &ratios, &source);
     output.event(json!({
         "event": "done", "folder": folder.path(), "model": folder.model(), "mean_log_ratio": mean, "standard_error": error,
     }));
@@ -340,6 +343,16 @@ fn conclude_ratio(
     output.line("  model.safetensors  the trained ratio: ferroflow sample --model … (by the No-U-Turn sampler)");
     output.line("  history.csv, config.toml");
     Ok(())
+}
+
+/// Tells the mean of logarithms of ratios at the true parameters; it and its standard error.
+fn mean_log_ratio(output: &mut Output, ratios: &[f64], source: &str) -> (f64, f64) {
+    let (n, mean) = (ratios.len() as f64, ratios.iter().sum::<f64>() / ratios.len().max(1) as f64);
+    let error = (ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n / (n - 1.0).max(1.0)).sqrt();
+    output.line(format!(
+        "ln p(θ | x)/p(θ) at the true parameters: {mean:.3} ± {error:.3} nats on average over {source}: what a data set tells"
+    ));
+    (mean, error)
 }
 
 fn conclude(
@@ -359,7 +372,7 @@ fn conclude(
     let mut bar = DrawsBar::new(datasets, draws);
     let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
     bar.finish();
-    diagnosis.report.facts.extend(facts(run, source)?);
+    diagnosis.report.facts.extend(facts(run, run.workflow.history().seconds(), source)?);
     diagnosis.report.configuration = configuration;
     let paths = diagnosis.save(folder.path())?;
     diagnose::report(output, &diagnosis);

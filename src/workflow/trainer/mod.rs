@@ -216,6 +216,17 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok(true)
     }
 
+    /// True when nothing is left to do.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state.complete
+    }
+
+    /// The number of the next step.
+    pub(super) fn position(&self) -> u64 {
+        let batches = self.dataset.batches_per_epoch() as u64;
+        self.running.as_ref().map_or(self.state.epoch as u64 * batches, |epoch| epoch.step)
+    }
+
     /// Leaves the final weights in the approximator, once [`tick`](Self::tick) has nothing left to do. They are also those of the last
     /// checkpoint, which is returned if anything was left: it is for the caller to save, with what is learned from these weights.
     pub(super) fn finish(mut self) -> Result<(History, Adapter, Option<Checkpoint>)> {
@@ -355,6 +366,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             state: self.state.clone(),
             resume,
             typicality: None,
+            training: None,
         })
     }
 }

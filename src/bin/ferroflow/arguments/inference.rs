@@ -83,11 +83,12 @@ Example:
   ferroflow estimate --model runs/linear-regression/model.safetensors --data observed.npz --out estimates.npz
 
 The output holds VARIABLE/RULE, or VARIABLE/RULE/HEAD where a rule has several heads: [datasets, dim] for means,
-[datasets, levels, dim] for quantiles.")]
+[datasets, levels, dim] for quantiles. Of several models these are the means of their estimates, and members/K/VARIABLE/RULE are
+the estimates of model K.")]
 pub struct Estimate {
-    /// A model.safetensors that `ferroflow train --learn estimates` wrote
-    #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
+    /// A model.safetensors that `ferroflow train --learn estimates` wrote; or the members of an ensemble
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub model: Vec<PathBuf>,
     /// An .npz file with the observed data; the first axis is the data set, and one observation may come without it
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,

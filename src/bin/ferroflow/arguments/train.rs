@@ -52,8 +52,8 @@ pub struct Train {
     /// Go on with the interrupted run in --out; ends with the same bits as a run without interruption
     #[arg(long)]
     pub resume: bool,
-    /// Train an ensemble of N networks from different starting weights, each into a folder of its own in DIR
-    #[arg(long, value_name = "N", value_parser = at_least_two, allow_negative_numbers = true, conflicts_with = "resume")]
+    /// Train an ensemble of N networks from different starting weights side by side, each into a folder of its own in DIR
+    #[arg(long, value_name = "N", value_parser = at_least_two, allow_negative_numbers = true)]
     pub members: Option<usize>,
     /// One JSON object per line on standard output instead of text
     #[arg(long)]
