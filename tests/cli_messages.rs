@@ -236,8 +236,10 @@ const CASES: &[Case] = &[
         "cannot be used",
     ),
     ("train two-moons --members 1 --out t", USAGE, "2 or more"),
-    ("train two-moons --members 2 --resume --out run", USAGE, "cannot be used with"),
-    ("train two-moons --members 2 --learn ratio --out t", USAGE, "'ratio' is asked for"),
+    ("train two-moons --members 2 --resume --out run", USAGE, "other options"),
+    ("train --members 2 --resume --out run", USAGE, "members = 2 is new"),
+    ("train --members 2 --resume --out nowhere", FAILED, "no run to resume"),
+    ("train two-moons --members 2 --learn likelihood --out t", USAGE, "'likelihood' is asked for"),
     (
         "sample --model run/model.safetensors run/model.safetensors --data good.npz --draws 9 --refine --out d.npz",
         USAGE,
@@ -259,6 +261,16 @@ const CASES: &[Case] = &[
     ("train two-moons --summary-distribution cauchy --out t", USAGE, "possible values"),
     ("estimate --data good.npz --out e.npz", USAGE, "--model"),
     ("estimate --model run/model.safetensors --data good.npz --out e.npz", FAILED, "holds a continuous model"),
+    (
+        "estimate --model run/model.safetensors run/model.safetensors --data good.npz --out e.npz",
+        FAILED,
+        "holds a continuous model",
+    ),
+    (
+        "estimate --model run/model.safetensors absent.safetensors --data good.npz --out e.npz",
+        FAILED,
+        "absent.safetensors",
+    ),
     ("estimate --model absent.safetensors --data good.npz --out e.npz", FAILED, "absent.safetensors"),
     ("estimate --model run/model.safetensors --data good.npz --out e.txt", USAGE, "ends in .npz"),
     ("compare --out c", USAGE, "--simulators"),
@@ -537,7 +549,7 @@ fn help_describes_every_option() {
             "train",
             "--data --config --epochs --batches-per-epoch --batch-size --budget --summary --inference --seed --device \
              --threads --resume --out --json --parameters --data-variables --conditions --kind --lower --upper \
-             --learning-rate --validation --patience --learn --summary-distribution",
+             --learning-rate --validation --patience --learn --summary-distribution --members",
         ),
         ("sample", "--model --data --draws --first-draw --seed --out"),
         ("log-prob", "--model --data --out"),

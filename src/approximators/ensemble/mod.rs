@@ -30,21 +30,26 @@ pub(crate) use mixture::{Allotment, mean};
 ///
 /// ```
 /// # fn main() -> ferroflow::Result<()> {
-/// use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, EnsembleApproximator, Matrix};
+/// use ferroflow::approximators::{Batch, ContinuousApproximator, Dimensions, EnsembleApproximator, Matrix, Trainable};
 /// use ferroflow::device::Device;
+/// use ferroflow::optim::{Optimizer, Schedule};
 /// use ferroflow::random::Key;
-/// let matrix = |columns| Matrix { columns, values: vec![0.5; 2 * columns] };
+/// let matrix = |columns: usize| Matrix { columns, values: (0..4 * columns).map(|i| (i as f64).sin()).collect() };
 /// let batch = Batch {
-///     datasets: 2,
+///     datasets: 4,
 ///     inference_variables: Some(matrix(2)),
 ///     inference_conditions: Some(matrix(3)),
 ///     ..Batch::default()
 /// };
 /// let members = ["a", "b"].map(|name| (name, ContinuousApproximator::default()));
-/// let ensemble = EnsembleApproximator::build(members, Dimensions::of(&batch)?, &Device::cpu(), Key::new(1))?;
-/// let draws = ensemble.sample(&batch, 10, &[1.0, 2.0], 7)?; // [2, 10, 2]
-/// assert_eq!(draws.len(), 40);
-/// assert_eq!(ensemble.log_prob(&batch, &[1.0, 2.0])?.len(), 2);
+/// let mut ensemble = EnsembleApproximator::build(members, Dimensions::of(&batch)?, &Device::cpu(), Key::new(1))?;
+/// for (_, member) in ensemble.members_mut() {
+///     let mut optimizer = Optimizer::default().build(Schedule::for_training(1e-3, 1), member.parameters())?;
+///     member.train_step(&batch, &mut optimizer, Key::new(2))?;
+/// }
+/// let draws = ensemble.sample(&batch, 10, &[1.0, 2.0], 7)?; // [4, 10, 2], twice as many of b as of a
+/// assert_eq!(draws.len(), 80);
+/// assert_eq!(ensemble.log_prob(&batch, &[1.0, 2.0])?.len(), 4);
 /// # Ok(())
 /// # }
 /// ```
