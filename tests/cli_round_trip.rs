@@ -383,7 +383,7 @@ fn ensembles_of_other_kinds() {
     let refused = ["sample", "--model", &a, &b, "--data", "data.npz", "--draws", "9", "--out", "d.npz"];
     assert!(ferroflow(dir, &refused).stderr.contains("not sampled from together"));
 
-    succeed(dir, &["simulate", "two-moons", "--count", "60", "--shard-size", "20", "--out", "shards/"]);
+    succeed(dir, &["simulate", "two-moons", "--count", "24", "--shard-size", "8", "--out", "shards/"]);
     let roles = ["--data", "shards", "--parameters", "parameters", "--data-variables", "observables"];
     let length = ["--epochs", "2", "--threads", "1", "--seed", "3"];
     succeed(dir, &[&["train", "--out", "f", "--members", "2"], &roles[..], &length].concat());

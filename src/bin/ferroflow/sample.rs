@@ -90,9 +90,7 @@ fn from_members(
             let record = ensemble.sample_from(&observed, draws, &vec![1.0; models.len()], seed)?;
             write_npz(out, &record)?;
             written(out, &record, draws, seed);
-            disagreement(&ensemble.disagreement(&observed, draws)?, models.len());
-            first.warn_atypical(&observed)?.iter().for_each(|warning| warn(warning));
-            Ok(())
+            finish(&ensemble, &ensemble.disagreement(&observed, draws)?, &observed)
         }
         _ => {
             let ensemble = EnsembleWorkflow::from_files(models, &device)?;
@@ -104,18 +102,23 @@ fn from_members(
             let record = ensemble.sample_from(&observed, draws, &vec![1.0; models.len()], seed)?;
             write_npz(out, &record)?;
             written(out, &record, draws, seed);
-            disagreement(&ensemble.disagreement(&observed, draws)?, models.len());
-            first.warn_atypical(&observed)?.iter().for_each(|warning| warn(warning));
-            Ok(())
+            finish(&ensemble, &ensemble.disagreement(&observed, draws)?, &observed)
         }
     }
 }
 
-fn disagreement(disagreement: &Disagreement, models: usize) {
+/// Says how far several models disagree, and whether the data are unlike the simulations.
+fn finish<A: Approximator>(ensemble: &EnsembleWorkflow<A>, disagreement: &Disagreement, observed: &Record) -> Outcome {
     for (name, share) in disagreement.names.iter().zip(disagreement.means()) {
-        let about = format!("disagreement of {models} models about {name}");
+        let about = format!("disagreement of {} models about {name}", ensemble.members().len());
         Output::default().line(format!("{about}: {:.1} % of the posterior variance", 100.0 * share));
     }
+    if let Some((_, first)) = ensemble.members().next()
+        && let Some(warning) = first.warn_atypical(observed)?
+    {
+        warn(&warning);
+    }
+    Ok(())
 }
 
 /// Draws weighted by the prior and the likelihood of the simulator that the model was trained on.

@@ -62,7 +62,7 @@ Example:
 The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms; of a
 likelihood that was trained on sets, the sum over the elements of each set.")]
 pub struct LogProb {
-    /// A model.safetensors that `ferroflow train` wrote; or the members of an ensemble, whose densities are averaged
+    /// A model.safetensors that `ferroflow train` wrote; or the members of an ensemble, whose densities or ratios are averaged
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub model: Vec<PathBuf>,
     /// An .npz file with parameters and data; the first axis is the data set
