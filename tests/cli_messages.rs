@@ -179,6 +179,10 @@ fn prepare(dir: &Path) {
     std::fs::write(dir.join("type.toml"), "simulator = \"two-moons\"\n[training]\nepochs = \"many\"\n").unwrap();
     std::fs::write(dir.join("zero.toml"), "simulator = \"two-moons\"\n[training]\nepochs = 0\n").unwrap();
     std::fs::write(dir.join("name.toml"), "simulator = \"three-moons\"\n").unwrap();
+    std::fs::write(dir.join("metric.toml"), "simulator = \"two-moons\"\nmetrics = [\"error\"]\nvalidation = 9\n")
+        .unwrap();
+    let network = "simulator = \"two-moons\"\n[likelihood_network]\nkind = \"coupling-flow\"\n";
+    std::fs::write(dir.join("likelihood.toml"), network).unwrap();
     std::fs::write(dir.join("tiny.toml"), TINY).unwrap();
 }
 
@@ -236,8 +240,10 @@ const CASES: &[Case] = &[
         "cannot be used",
     ),
     ("train two-moons --members 1 --out t", USAGE, "2 or more"),
-    ("train two-moons --members 2 --resume --out run", USAGE, "cannot be used with"),
-    ("train two-moons --members 2 --learn ratio --out t", USAGE, "'ratio' is asked for"),
+    ("train two-moons --members 2 --resume --out run", USAGE, "other options"),
+    ("train --members 2 --resume --out run", USAGE, "members = 2 is new"),
+    ("train --members 2 --resume --out nowhere", FAILED, "no run to resume"),
+    ("train two-moons --members 2 --learn likelihood --out t", USAGE, "'likelihood' is asked for"),
     (
         "sample --model run/model.safetensors run/model.safetensors --data good.npz --draws 9 --refine --out d.npz",
         USAGE,
@@ -259,6 +265,16 @@ const CASES: &[Case] = &[
     ("train two-moons --summary-distribution cauchy --out t", USAGE, "possible values"),
     ("estimate --data good.npz --out e.npz", USAGE, "--model"),
     ("estimate --model run/model.safetensors --data good.npz --out e.npz", FAILED, "holds a continuous model"),
+    (
+        "estimate --model run/model.safetensors run/model.safetensors --data good.npz --out e.npz",
+        FAILED,
+        "holds a continuous model",
+    ),
+    (
+        "estimate --model run/model.safetensors absent.safetensors --data good.npz --out e.npz",
+        FAILED,
+        "absent.safetensors",
+    ),
     ("estimate --model absent.safetensors --data good.npz --out e.npz", FAILED, "absent.safetensors"),
     ("estimate --model run/model.safetensors --data good.npz --out e.txt", USAGE, "ends in .npz"),
     ("compare --out c", USAGE, "--simulators"),
@@ -276,6 +292,64 @@ const CASES: &[Case] = &[
     ("compare --model run/model.safetensors --data good.npz --device abacus --out c", FAILED, "abacus"),
     ("compare --simulators two-moons,slcp --device abacus --out c", FAILED, "abacus"),
     ("compare --model run/model.safetensors --data good.npz --out c", FAILED, "holds a continuous model"),
+    // posterior and likelihood together
+    ("train two-moons --learn joint --members 2 --out t", USAGE, "'joint' is asked for"),
+    ("train two-moons --learn joint --resume --out nowhere", FAILED, "holds no run to resume"),
+    (
+        "train --data sims.npz --parameters a --data-variables x --kind series --learn joint --out t",
+        FAILED,
+        "a likelihood is learned of vectors and of sets",
+    ),
+    ("train --data sims.npz --learn joint --out t", FAILED, "The keys of the data are: a, b, x, same"),
+    (
+        "train --config likelihood.toml --out t",
+        FAILED,
+        "likelihood_network: is given, but what is learned is 'posterior'",
+    ),
+    ("evidence --posterior M", USAGE, "--data"),
+    ("evidence --data good.npz", USAGE, "--posterior"),
+    ("evidence --posterior M --data good.npz --held-out good.npz", USAGE, "--likelihood"),
+    ("evidence --posterior absent.safetensors --data good.npz", FAILED, "absent.safetensors"),
+    ("evidence --posterior M --likelihood absent.safetensors --data good.npz", FAILED, "absent.safetensors"),
+    ("evidence --posterior M --likelihood M --data good.npz", FAILED, "holds a posterior, and a likelihood is needed"),
+    ("evidence --posterior M --data no-key.npz", FAILED, "needs: N, x, y; the file holds: N, x"),
+    ("evidence --posterior M --data good.npz --draws 1", USAGE, "2 or more"),
+    ("evidence --posterior M --data good.npz --draws 100000000000000", FAILED, "of memory are needed"),
+    ("evidence --posterior M --data good.npz --simulator nothing", USAGE, "the built-in simulators are"),
+    ("evidence --posterior M --data good.npz --simulator two-moons", FAILED, "parameters"),
+    ("evidence --posterior M --data good.npz --seed -1", USAGE, "0 or more"),
+    ("evidence --posterior M --data good.npz --device tpu", FAILED, "ferroflow devices"),
+    ("evidence --posterior M --data good.npz --out e.txt", USAGE, "ends in .npz"),
+    ("evidence --posterior M --data good.npz --out good.npz", USAGE, "is the input file"),
+    // exact draws
+    ("sample --model M --data good.npz --draws 9 --refine --exact --out d.npz", USAGE, "cannot be used with"),
+    ("sample --model M --data good.npz --draws 9 --first-draw 3 --exact --out d.npz", USAGE, "cannot be used with"),
+    ("sample --model M M --data good.npz --draws 9 --exact --out d.npz", USAGE, "belong to a single model"),
+    ("sample --model M --data good.npz --draws 9 --likelihood M --out d.npz", USAGE, "belongs to --refine and --exact"),
+    (
+        "sample --model M --data good.npz --draws 9 --refine --likelihood absent.safetensors --out d.npz",
+        FAILED,
+        "absent.safetensors",
+    ),
+    (
+        "sample --model M --data good.npz --draws 9 --exact --likelihood M --out d.npz",
+        FAILED,
+        "holds a posterior, and a likelihood is needed here",
+    ),
+    // metrics of the training
+    ("train two-moons --metrics rmse --validation 10 --out t", USAGE, "possible values: root_mean_squared_error"),
+    ("train two-moons --metrics root_mean_squared_error --out t", FAILED, "there are none; add --validation 300"),
+    (
+        "train two-moons --learn ratio --metrics root_mean_squared_error --validation 10 --out t",
+        FAILED,
+        "a ratio model draws nothing",
+    ),
+    (
+        "train two-moons --metrics root_mean_squared_error,root_mean_squared_error --validation 10 --out t",
+        FAILED,
+        "two have the name 'root_mean_squared_error'",
+    ),
+    ("train --config metric.toml --out t", FAILED, "the names are: root_mean_squared_error"),
     // simulate: programs
     ("simulate two-moons --command cp --count 3 --out a.npz", USAGE, "cannot be used with"),
     ("simulate two-moons --jobs 2 --count 3 --out a.npz", USAGE, "--command"),
@@ -499,6 +573,7 @@ fn folders_that_cannot_be_written_are_named_before_anything_is_computed() {
         vec!["sample", "--model", model, "--data", "data.npz", "--draws", "3", "--out", "/proc/a.npz"],
         vec!["log-prob", "--model", model, "--data", "data.npz", "--out", "/proc/a.npz"],
         vec!["diagnose", "--model", model, "--out", "/proc/d"],
+        vec!["evidence", "--posterior", model, "--data", "data.npz", "--out", "/proc/a.npz"],
     ] {
         let finished = ferroflow(folder.path(), &arguments);
         assert_eq!(finished.status, Some(1), "{arguments:?}: {finished:?}");
@@ -524,8 +599,10 @@ fn a_closed_pipe_is_no_failure() {
 fn help_describes_every_option() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeed(folder.path(), &["--help"]).stdout;
-    let commands =
-        ["simulate", "train", "sample", "log-prob", "estimate", "compare", "diagnose", "inspect", "devices", "bench"];
+    let commands = [
+        "simulate", "train", "sample", "log-prob", "estimate", "evidence", "compare", "diagnose", "inspect", "devices",
+        "bench",
+    ];
     assert!(commands.iter().all(|command| help.contains(command)), "{help}");
     for (command, options) in [
         (
@@ -537,9 +614,10 @@ fn help_describes_every_option() {
             "train",
             "--data --config --epochs --batches-per-epoch --batch-size --budget --summary --inference --seed --device \
              --threads --resume --out --json --parameters --data-variables --conditions --kind --lower --upper \
-             --learning-rate --validation --patience --learn --summary-distribution",
+             --learning-rate --validation --patience --learn --summary-distribution --members --metrics",
         ),
-        ("sample", "--model --data --draws --first-draw --seed --out"),
+        ("sample", "--model --data --draws --first-draw --seed --out --refine --exact --likelihood"),
+        ("evidence", "--posterior --likelihood --data --held-out --draws --simulator --seed --out"),
         ("log-prob", "--model --data --out"),
         ("estimate", "--model --data --out"),
         ("compare", "--simulators --model --data --data-variables --epochs --out"),

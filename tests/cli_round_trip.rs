@@ -327,8 +327,73 @@ fn ensembles_are_trained_and_merged() {
     let text = succeed(dir, &sample.concat()).stdout;
     assert!(text.contains("disagreement of 3 models about sigma"), "{text}");
     assert_eq!(read(dir.join("d.npz"))["beta"].shape(), [5, 40, 2]);
-    let resumed = ferroflow(dir, &["train", "--resume", "--out", "e"]);
-    assert!(resumed.status == Some(2) && resumed.stderr.contains("is not resumed"), "{resumed:?}");
+    let before = cli_support::listing(dir);
+    let complete = succeed(dir, &["train", "--resume", "--members", "3", "--out", "e"]).stdout;
+    assert!(complete.contains("complete; nothing is left"), "{complete}");
+    assert_eq!(cli_support::listing(dir), before);
+    // A member that is missing starts anew, and the report is written again.
+    let model = || std::fs::read(dir.join(models[1])).unwrap();
+    let second = model();
+    std::fs::remove_dir_all(dir.join("e/1")).unwrap();
+    std::fs::remove_file(dir.join("e/report.html")).unwrap();
+    succeed(dir, &["train", "--resume", "--threads", "2", "--out", "e"]);
+    assert!(model() == second, "another model");
+    assert!(dir.join("e/report.html").exists());
+    // The epochs of members are told apart.
+    let events = succeed(dir, &["train", "--config", "run.toml", "--members", "2", "--json", "--out", "j"]).stdout;
+    let count = |member: &str| events.lines().filter(|line| line.contains(&format!("\"member\":\"{member}\""))).count();
+    assert_eq!((count("0"), count("1")), (2, 2), "{events}");
+}
+
+/// Estimates, ratios, and simulations in the files of a folder.
+#[test]
+fn ensembles_of_other_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let short = ["--members", "2", "--epochs", "1", "--batches-per-epoch", "20", "--threads", "1"];
+    succeed(dir, &["simulate", "two-moons", "--count", "4", "--out", "data.npz"]);
+    let models = |run: &str| [0, 1].map(|member| format!("{run}/{member}/model.safetensors"));
+    let with = |command: &str, models: &[String], out: &str| {
+        let models: Vec<&str> = models.iter().map(String::as_str).collect();
+        succeed(dir, &[&[command, "--model"], &models[..], &["--data", "data.npz", "--out", out]].concat())
+    };
+    let trained = succeed(dir, &[&["train", "two-moons", "--learn", "estimates", "--out", "e"][..], &short].concat());
+    assert!(trained.stdout.contains("Disagreement of 2 members about parameters (mean)"), "{}", trained.stdout);
+    assert!(dir.join("e/report.html").exists());
+    assert!(with("estimate", &models("e"), "estimates.npz").stdout.contains("standard deviation of 2 models"));
+    let estimates = read(dir.join("estimates.npz"));
+    assert_eq!(estimates["parameters/quantiles"].shape(), [4, 3, 2]);
+    let [mean, first, second] =
+        ["", "members/0/", "members/1/"].map(|prefix| estimates[&format!("{prefix}parameters/mean")].to_f64());
+    for i in 0..mean.len() {
+        assert!((mean[i] - 0.5 * (first[i] + second[i])).abs() < 1e-12, "{} {} {}", mean[i], first[i], second[i]);
+    }
+
+    succeed(dir, &[&["train", "two-moons", "--learn", "ratio", "--out", "r"][..], &short].concat());
+    let log_ratio = |models: &[String]| {
+        with("log-prob", models, "l.npz");
+        read(dir.join("l.npz"))["log_ratio"].to_f64()
+    };
+    let [first, second] = models("r").map(|model| log_ratio(&[model]));
+    for (row, together) in log_ratio(&models("r")).into_iter().enumerate() {
+        let mean = 0.5 * (first[row].exp() + second[row].exp());
+        assert!((together - mean.ln()).abs() < 1e-9, "{together} for {}", mean.ln());
+    }
+    let [a, b] = models("r");
+    let refused = ["sample", "--model", &a, &b, "--data", "data.npz", "--draws", "9", "--out", "d.npz"];
+    assert!(ferroflow(dir, &refused).stderr.contains("not sampled from together"));
+
+    succeed(dir, &["simulate", "two-moons", "--count", "24", "--shard-size", "8", "--out", "shards/"]);
+    let roles = ["--data", "shards", "--parameters", "parameters", "--data-variables", "observables"];
+    let length = ["--epochs", "2", "--threads", "1", "--seed", "3"];
+    succeed(dir, &[&["train", "--out", "f", "--members", "2"], &roles[..], &length].concat());
+    succeed(dir, &[&["train", "--out", "alone"], &roles[..], &length].concat());
+    let log_prob = |model: &str| {
+        with("log-prob", &[model.to_string()], "l.npz");
+        read(dir.join("l.npz"))["log_prob"].to_f64()
+    };
+    assert_eq!(log_prob("f/0/model.safetensors"), log_prob("alone/model.safetensors"), "the first as without others");
+    assert!(log_prob("f/0/model.safetensors") != log_prob("f/1/model.safetensors"));
 }
 
 #[test]

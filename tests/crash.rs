@@ -16,32 +16,46 @@ use rand::RngExt;
 /// Epochs of the run that is killed: short ones, so that many kills fall into the writing of a checkpoint.
 const EPOCHS: &str = "12";
 
-fn arguments(out: &str) -> Vec<&str> {
-    vec!["train", "--config", "tiny.toml", "--epochs", EPOCHS, "--validation", "8", "--out", out]
+/// What the training of one model, or of an ensemble, leaves in its folder.
+const SINGLE: &[&str] = &["."];
+const ENSEMBLE: &[&str] = &["0", "1"];
+
+fn arguments<'a>(out: &'a str, models: &[&str]) -> Vec<&'a str> {
+    let mut arguments = vec!["train", "--config", "tiny.toml", "--epochs", EPOCHS, "--validation", "8", "--out", out];
+    if models.len() > 1 {
+        arguments.extend(["--members", "2"]);
+    }
+    arguments
 }
 
 /// Kills `count` trainings at random times, some of them twice.
-fn kill_and_resume(count: u64) {
+fn kill_and_resume(count: u64, models: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     std::fs::write(dir.join("tiny.toml"), TINY).unwrap();
     let began = Instant::now();
-    succeed(dir, &arguments("whole"));
+    succeed(dir, &arguments("whole", models));
     let whole = began.elapsed();
-    let expected = std::fs::read(dir.join("whole/model.safetensors")).unwrap();
+    let trained = |out: &str| -> Vec<Vec<u8>> {
+        let read = |model: &&str| std::fs::read(dir.join(out).join(model).join("model.safetensors")).unwrap();
+        models.iter().map(read).collect()
+    };
+    let expected = trained("whole");
     let mut interrupted = 0;
     for index in 0..count {
         let out = format!("killed-{index}");
         let mut stream = Key::new(index).fork("kill").stream();
-        let mut start = arguments(&out);
+        let mut start = arguments(&out, models);
         loop {
             let wait = whole.mul_f64(stream.random_range(0.0..1.0));
             let finished = run_and_kill(dir, &start, wait);
-            let model = dir.join(&out).join("model.safetensors");
-            if model.exists() {
-                let file: ModelFile = ModelFile::load(&model).expect("a complete model file after kill -9");
-                let checkpoint = Checkpoint::from_file(&file).expect("a complete checkpoint");
-                interrupted += usize::from(!checkpoint.is_complete());
+            for model in models {
+                let model = dir.join(&out).join(model).join("model.safetensors");
+                if model.exists() {
+                    let file: ModelFile = ModelFile::load(&model).expect("a complete model file after kill -9");
+                    let checkpoint = Checkpoint::from_file(&file).expect("a complete checkpoint");
+                    interrupted += usize::from(!checkpoint.is_complete());
+                }
             }
             let has_begun = dir.join(&out).join("config.toml").exists();
             if has_begun {
@@ -52,17 +66,20 @@ fn kill_and_resume(count: u64) {
             }
         }
         succeed(dir, &start);
-        let model = std::fs::read(dir.join(&out).join("model.safetensors")).unwrap();
-        assert!(model == expected, "run {index}: the resumed weights differ from those of the run that was not killed");
+        assert!(
+            trained(&out) == expected,
+            "run {index}: the resumed weights differ from those of the run that was not killed"
+        );
         assert!(dir.join(&out).join("report.html").exists());
         let remains = cli_support::listing(&dir.join(&out));
         assert!(remains.iter().all(|(path, _)| !path.to_string_lossy().ends_with(".partial")), "{remains:?}");
-        let csv = std::fs::read_to_string(dir.join(&out).join("history.csv")).unwrap();
-        let losses = |text: &str| -> Vec<String> {
+        let losses = |out: &str, model: &str| -> Vec<String> {
+            let text = std::fs::read_to_string(dir.join(out).join(model).join("history.csv")).unwrap();
             text.lines().map(|l| l.rsplit_once(',').map_or("", |(all, _)| all).to_string()).collect()
         };
-        let whole = std::fs::read_to_string(dir.join("whole/history.csv")).unwrap();
-        assert_eq!(losses(&csv), losses(&whole), "everything but the seconds");
+        for model in models {
+            assert_eq!(losses(&out, model), losses("whole", model), "everything but the seconds");
+        }
     }
     assert!(interrupted > 0, "no kill fell into the training; adapt its length");
 }
@@ -80,13 +97,18 @@ fn run_and_kill(dir: &Path, arguments: &[&str], wait: Duration) -> bool {
 
 #[test]
 fn killed_five_times() {
-    kill_and_resume(5);
+    kill_and_resume(5, SINGLE);
+}
+
+#[test]
+fn killed_ensembles() {
+    kill_and_resume(3, ENSEMBLE);
 }
 
 #[test]
 #[ignore = "on request; five kills run always"]
 fn killed_fifty_times() {
-    kill_and_resume(50);
+    kill_and_resume(50, SINGLE);
 }
 
 /// Kills a campaign again and again, two processes at a time: no shard is lost, none is half, and all have the bytes of a

@@ -189,7 +189,7 @@ fn ensembles_are_trained_side_by_side() {
             let mut ensemble = EnsembleWorkflow::of_size(member(threads, device), 3).unwrap();
             let mut histories = Vec::new();
             let count = simulated(&mut || {
-                histories = ensemble.fit_online_with(fit.clone(), reuse, Validation::None, &mut []).unwrap();
+                histories = ensemble.fit_online_with(fit.clone(), reuse, Validation::None, &mut [], None).unwrap();
             });
             assert!(histories.iter().all(|history| history.losses().len() == 60));
             let most = if reuse == 1.0 { once + once / 2 } else { 4 * once };
@@ -204,7 +204,7 @@ fn ensembles_are_trained_side_by_side() {
     // With three times the simulations in a step, the first member's are others from the second step on.
     assert!(apart.iter().all(|density| !together.contains(density)), "{apart:?}");
     let mut ensemble = EnsembleWorkflow::of_size(member(1, Device::cpu()), 2).unwrap();
-    let refused = ensemble.fit_online_with(fit.clone(), 1.5, Validation::None, &mut []).unwrap_err().to_string();
+    let refused = ensemble.fit_online_with(fit.clone(), 1.5, Validation::None, &mut [], None).unwrap_err().to_string();
     assert!(refused.contains("1.5 was given; give a number from 0 to 1"), "{refused}");
 }
 

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::objective::Objective;
-use super::{BuiltApproximator, Dimensions, Variable};
+use super::{Batch, BuiltApproximator, Dimensions, Variable};
+use crate::codecs::Array;
 use crate::device::Device;
 use crate::distributions::BaseDistribution;
 use crate::error::Result;
@@ -19,6 +20,9 @@ pub trait Approximator: Clone + std::fmt::Debug + Serialize + DeserializeOwned {
     /// Its networks with weights, and their loss.
     type Objective: Objective;
 
+    /// What the metrics of a training compare; none where the networks draw nothing.
+    const COMPARED: Option<Compared<Self::Objective>> = None;
+
     /// Gives the networks weights for variables of the given widths.
     fn build(&self, dimensions: Dimensions, device: &Device, key: Key) -> Result<BuiltApproximator<Self::Objective>>;
 
@@ -28,6 +32,10 @@ pub trait Approximator: Clone + std::fmt::Debug + Serialize + DeserializeOwned {
     /// Sets the probability of dropout in the network behind the condition.
     fn set_dropout(&mut self, probability: f64);
 }
+
+/// A draw for each data set of a batch, and the truth: both `[datasets, D]` and standardised, so that variables of different
+/// scales count alike.
+pub type Compared<O> = fn(&BuiltApproximator<O>, &Batch, Key) -> Result<[Array; 2]>;
 
 /// Parts of a configuration.
 pub struct Parts<'a> {

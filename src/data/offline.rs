@@ -14,7 +14,7 @@ use crate::random::Key;
 ///
 /// The order of epoch `e` is a pure function of the key and `e`, whatever was asked for before.
 pub struct OfflineDataset {
-    data: Record,
+    data: Arc<Record>,
     rows: usize,
     batch_size: usize,
     key: Key,
@@ -31,9 +31,10 @@ enum Order {
 }
 
 impl OfflineDataset {
-    /// Shuffled batches of a record under a key.
-    pub fn new(data: Record, batch_size: usize, key: Key) -> Result<Self> {
+    /// Shuffled batches of a record under a key; several data sets may share one record.
+    pub fn new(data: impl Into<Arc<Record>>, batch_size: usize, key: Key) -> Result<Self> {
         check_positive("batch_size", batch_size)?;
+        let data = data.into();
         let rows = rows_of(&data)?;
         let augmentations = Augmentations::new();
         Ok(OfflineDataset {

@@ -16,6 +16,7 @@ use crate::approximators::{
 use crate::codecs::{Array, safetensors};
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::io::DensityOf;
 use crate::random::Key;
 
 /// What the file calls itself, and the version that this library writes.
@@ -73,6 +74,8 @@ pub struct Header<A = ContinuousApproximator> {
     pub data: Vec<VariableInfo>,
     /// Where `parameters` are elements of sets, as for the likelihood of sets: the sets, in the same order; else empty.
     pub sets: Vec<VariableInfo>,
+    /// What a continuous model is the density of; `None` where it is not known, as in older files.
+    pub density_of: Option<DensityOf>,
     /// How the model came about.
     pub training: TrainingSummary,
     /// How the data sets of the training look to the networks; `None` while it goes on and in older files.
@@ -124,6 +127,9 @@ impl<A: Approximator> ModelFile<A> {
         if !header.sets.is_empty() {
             put("sets", serde_json::to_string(&header.sets))?;
         }
+        if let Some(density_of) = header.density_of {
+            put("density_of", serde_json::to_string(&density_of))?;
+        }
         if let Some(typicality) = &header.typicality {
             put("typicality", serde_json::to_string(typicality))?;
         }
@@ -153,15 +159,10 @@ impl<A: Approximator> ModelFile<A> {
             standardizer: metadata.parse("standardizer")?,
             parameters: metadata.parse("parameters")?,
             data: metadata.parse("data")?,
-            sets: match file.metadata.contains_key("sets") {
-                true => metadata.parse("sets")?,
-                false => Vec::new(),
-            },
+            sets: metadata.optional("sets")?.unwrap_or_default(),
+            density_of: metadata.optional("density_of")?,
             training: metadata.parse("training")?,
-            typicality: match file.metadata.contains_key("typicality") {
-                true => Some(metadata.parse("typicality")?),
-                false => None,
-            },
+            typicality: metadata.optional("typicality")?,
         };
         let (mut weights, mut state) = (Vec::new(), Vec::new());
         for (name, array) in file.arrays {
@@ -233,6 +234,11 @@ impl Metadata<'_> {
         self.values.get(key).map(String::as_str).ok_or_else(|| {
             Error::file(self.path, format!("has no metadata '{key}'; it is not a model of ferroflow, or damaged"))
         })
+    }
+
+    /// What newer files hold, and older ones do not.
+    fn optional<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.values.contains_key(key).then(|| self.parse(key)).transpose()
     }
 
     fn parse<T: DeserializeOwned>(&self, key: &str) -> Result<T> {

@@ -51,6 +51,11 @@ impl RunFolder {
         &self.path
     }
 
+    /// The folder in it that holds one of several models; training makes it.
+    pub fn part(&self, name: &str) -> RunFolder {
+        RunFolder { path: self.path.join(name) }
+    }
+
     /// `model.safetensors`.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")

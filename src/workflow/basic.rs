@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::builder::WorkflowBuilder;
 use super::checkpoint::Checkpoint;
 use super::history::History;
+use super::metrics::NewMetric;
 use crate::adapters::Adapter;
 use crate::approximators::{
     Approximator, BuiltApproximator, ContinuousApproximator, Dimensions, Standardizer, Trainable, Typicality,
@@ -13,7 +14,7 @@ use crate::approximators::{
 use crate::data::Record;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::io::{Header, ModelFile, TrainingSummary, VariableInfo};
+use crate::io::{DensityOf, Header, ModelFile, TrainingSummary, VariableInfo};
 use crate::random::Key;
 use crate::simulators::{Pool, Request, Simulator};
 
@@ -52,11 +53,15 @@ pub struct Workflow<A: Approximator> {
     pub(super) variables: (Vec<VariableInfo>, Vec<VariableInfo>),
     /// See [`sets`](Self::sets).
     pub(super) sets: Vec<VariableInfo>,
+    /// See [`density_of`](Self::density_of).
+    pub(super) density_of: Option<DensityOf>,
     pub(super) history: History,
     pub(super) training: TrainingSummary,
     /// How the data sets of the training look to the networks.
     pub(super) typicality: Option<Typicality>,
     pub(super) notes: Vec<String>,
+    /// Metrics of the validation data, made anew for each fit.
+    pub(super) metrics: Vec<NewMetric>,
 }
 
 impl<A: Approximator> Workflow<A> {
@@ -97,10 +102,12 @@ impl<A: Approximator> Workflow<A> {
             built: Some(built),
             variables: (header.parameters, header.data),
             sets: header.sets,
+            density_of: header.density_of,
             history,
             training: header.training,
             typicality: header.typicality,
             notes: Vec::new(),
+            metrics: Vec::new(),
         })
     }
 
@@ -131,6 +138,11 @@ impl<A: Approximator> Workflow<A> {
         self.folder = Some(folder.into());
     }
 
+    /// The seed of what is drawn from now on.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// Takes over the losses of an earlier fit, for pictures of a model that was loaded.
     pub fn set_history(&mut self, history: History) {
         self.history = history;
@@ -146,6 +158,7 @@ impl<A: Approximator> Workflow<A> {
             parameters: self.variables.0.clone(),
             data: self.variables.1.clone(),
             sets: self.sets.clone(),
+            density_of: self.density_of,
             training: self.training.clone(),
             typicality: self.typicality.clone(),
         })
@@ -221,6 +234,12 @@ impl<A: Approximator> Workflow<A> {
     /// Where the inferred variables are elements of sets, as for the likelihood of sets: the sets; else empty.
     pub fn sets(&self) -> &[VariableInfo] {
         &self.sets
+    }
+
+    /// What a continuous model is the density of: parameters (a posterior) or data (a likelihood). `None` of other models, and where
+    /// it is not known: before the training, in older files, and where the variables were not declared.
+    pub fn density_of(&self) -> Option<DensityOf> {
+        self.density_of
     }
 
     /// The data and conditions that inference needs.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::basic::Workflow;
 use super::history::History;
+use super::metrics::NewMetric;
 use crate::adapters::Adapter;
 use crate::approximators::{Approximator, ContinuousApproximator, Variable};
 use crate::device::Device;
 use crate::distributions::BaseDistribution;
 use crate::error::Result;
-use crate::io::TrainingSummary;
+use crate::io::{DensityOf, TrainingSummary};
 use crate::networks::{InferenceChoice, SummaryChoice};
 use crate::simulators::{Pool, Simulator};
 
@@ -25,6 +26,8 @@ pub struct WorkflowBuilder<A = ContinuousApproximator> {
     threads: usize,
     folder: Option<PathBuf>,
     notes: Vec<String>,
+    density_of: Option<DensityOf>,
+    metrics: Vec<NewMetric>,
 }
 
 impl<A: Approximator + Default> WorkflowBuilder<A> {
@@ -38,6 +41,8 @@ impl<A: Approximator + Default> WorkflowBuilder<A> {
             threads: 1,
             folder: None,
             notes: Vec::new(),
+            density_of: None,
+            metrics: Vec::new(),
         }
     }
 }
@@ -54,6 +59,8 @@ impl<A: Approximator> WorkflowBuilder<A> {
             threads: workflow.pool.threads(),
             folder: workflow.folder.clone(),
             notes: workflow.notes.clone(),
+            density_of: workflow.density_of,
+            metrics: workflow.metrics.clone(),
         }
     }
 
@@ -93,6 +100,20 @@ impl<A: Approximator> WorkflowBuilder<A> {
 
     pub(super) fn notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
+        self
+    }
+
+    pub(super) fn density_of(mut self, density_of: DensityOf) -> Self {
+        self.density_of = Some(density_of);
+        self
+    }
+
+    pub(super) fn metrics(&self) -> &[NewMetric] {
+        &self.metrics
+    }
+
+    pub(super) fn new_metric(mut self, metric: NewMetric) -> Self {
+        self.metrics.push(metric);
         self
     }
 
@@ -136,6 +157,8 @@ impl<A: Approximator> WorkflowBuilder<A> {
             dimensions: None,
             variables: (Vec::new(), Vec::new()),
             sets: Vec::new(),
+            density_of: self.density_of,
+            metrics: self.metrics,
             history: History::default(),
             training: TrainingSummary::default(),
             typicality: None,

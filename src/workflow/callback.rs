@@ -25,7 +25,7 @@ pub struct StepRecord {
 
 /// An epoch that is complete.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochRecord {
+pub struct EpochRecord<'a> {
     /// Number of the epoch, from 0.
     pub epoch: usize,
     /// Epochs of the whole fit.
@@ -34,6 +34,8 @@ pub struct EpochRecord {
     pub loss: f64,
     /// Loss of the validation data, if there are any.
     pub validation_loss: Option<f64>,
+    /// Metrics of the validation data: the name of each, and its value if it could be computed.
+    pub metrics: &'a [(&'static str, Option<f64>)],
 }
 
 /// Whether to go on.
@@ -45,8 +47,14 @@ pub enum Control {
     Stop,
 }
 
-/// A watcher of the fit. A seam that users extend; both methods may be left out.
+/// A watcher of the fit. A seam that users extend; every method may be left out.
 pub trait Callback {
+    /// In the training of an ensemble, before each of the other calls: the name of the member that it is about. [`Control::Stop`] ends
+    /// the training of that member. The fit of a single model does not call it.
+    fn on_member(&mut self, member: &str) {
+        let _ = member;
+    }
+
     /// After each step.
     fn on_step(&mut self, step: &StepRecord) -> Result<Control> {
         let _ = step;

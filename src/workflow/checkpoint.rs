@@ -5,7 +5,7 @@ use crate::adapters::Adapter;
 use crate::approximators::{Approximator, Standardizer, Typicality};
 use crate::codecs::{Array, Values};
 use crate::error::{Error, Result};
-use crate::io::TrainingState;
+use crate::io::{TrainingState, TrainingSummary};
 use crate::optim::{Adam, AdamState, MovingAverage};
 use crate::parameters::Parameters;
 
@@ -23,6 +23,8 @@ pub struct Checkpoint {
     pub(super) resume: Option<Resume>,
     /// What data sets are typical, of a model that is complete.
     pub(super) typicality: Option<Typicality>,
+    /// How it came about, of a model that is complete.
+    pub(super) training: Option<TrainingSummary>,
 }
 
 /// What is needed to go on.
@@ -122,8 +124,8 @@ impl Checkpoint {
         let (standardizer, adapter) = (header.standardizer.clone(), header.adapter.clone());
         let Some(saved) = &file.training_state else {
             let state = State { epoch: header.training.epochs, complete: true, ..State::default() };
-            let typicality = header.typicality.clone();
-            return Ok(Checkpoint { weights, standardizer, adapter, state, resume: None, typicality });
+            let (typicality, training) = (header.typicality.clone(), Some(header.training.clone()));
+            return Ok(Checkpoint { weights, standardizer, adapter, state, resume: None, typicality, training });
         };
         let numbers: Numbers = serde_json::from_str(&saved.numbers).map_err(|e| damaged(&e.to_string()))?;
         let array = |name: &str| saved.arrays.iter().find(|(n, _)| n == name).map(|(_, array)| array);
@@ -141,6 +143,6 @@ impl Checkpoint {
             rate_factor: numbers.rate_factor,
         };
         let resume = Some(Resume { weights: flat(WEIGHTS)?, average, best: numbers.best, optimizer });
-        Ok(Checkpoint { weights, standardizer, adapter, state, resume, typicality: None })
+        Ok(Checkpoint { weights, standardizer, adapter, state, resume, typicality: None, training: None })
     }
 }

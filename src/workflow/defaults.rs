@@ -9,6 +9,7 @@ use crate::approximators::{ContinuousApproximator, Variable};
 use crate::codecs::Dtype;
 use crate::data::Record;
 use crate::error::Result;
+use crate::io::DensityOf;
 use crate::networks::summary::{ConvolutionalNetwork, TimeSeriesNetwork};
 use crate::networks::{CouplingFlow, DeepSet, SummaryChoice};
 use crate::ops::Spline;
@@ -141,7 +142,7 @@ impl BasicWorkflow {
         let defaults = Defaults::for_simulator(&simulator, &simulator.simulate(2, 0)?)?;
         let defaults = defaults.for_fresh_simulations();
         let builder = BasicWorkflow::new(simulator).adapter(defaults.adapter);
-        Ok(builder.approximator(defaults.approximator).notes(defaults.notes))
+        Ok(builder.approximator(defaults.approximator).notes(defaults.notes).density_of(DensityOf::Parameters))
     }
 }
 

@@ -36,7 +36,7 @@ impl JointDensity for SimulatorDensity<'_> {
     fn log_joint(&self, record: &Record) -> Result<Vec<f64>> {
         let likelihood = self.0.log_likelihood(record)?.ok_or_else(|| {
             let message = format!(
-                "{} has no likelihood in closed form; learn one with LikelihoodWorkflow or JointWorkflow",
+                "{} has no likelihood in closed form; learn one with LikelihoodWorkflow or JointWorkflow (train --learn joint)",
                 self.0.name()
             );
             Error::argument("simulator", message)

@@ -8,7 +8,7 @@ use crate::adapters::Strictness;
 use crate::approximators::{Batch, ScoringRuleApproximator};
 use crate::codecs::Array;
 use crate::data::{Column, Entry, Record};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::io::VariableInfo;
 use crate::networks::ScoringRuleNetwork;
 use crate::networks::scoring::{HeadValues, Transformation};
@@ -49,11 +49,16 @@ impl Workflow<ScoringRuleApproximator> {
     /// than the mean. Heads that are no places, such as the Cholesky factor of a precision, belong to all parameters together: they
     /// stand under `inference_variables`, as they are.
     pub fn estimate(&self, observed: &Record) -> Result<Record> {
+        self.estimate_heads(observed, |_| true)
+    }
+
+    /// As [`estimate`](Self::estimate), some heads only.
+    pub(super) fn estimate_heads(&self, observed: &Record, wanted: impl Fn(&HeadValues) -> bool) -> Result<Record> {
         let batch = self.adapted(observed, false)?;
         let heads = self.approximator()?.estimate(&batch)?;
         let mut found: BTreeMap<String, Record> = BTreeMap::new();
         let mut order: Vec<String> = self.variables.0.iter().map(|info| info.name.clone()).collect();
-        for head in &heads {
+        for head in heads.iter().filter(|head| wanted(head)) {
             let alone = head.head == "value" && heads.iter().filter(|other| other.rule == head.rule).count() == 1;
             for (variable, column) in self.in_data_space(head, batch.datasets)? {
                 if !order.contains(&variable) {
@@ -83,28 +88,15 @@ impl Workflow<ScoringRuleApproximator> {
 
     /// Draws from the distributions among the rules, each as often as the others on average: name → `[datasets, draws, dim]`.
     pub fn sample(&self, observed: &Record, draws: usize) -> Result<Record> {
+        self.sample_from(observed, draws, self.seed())
+    }
+
+    /// As [`sample`](Self::sample) with a seed of its own.
+    pub fn sample_from(&self, observed: &Record, draws: usize, seed: u64) -> Result<Record> {
         let built = self.approximator()?;
-        let rules = built.distributions()?;
-        if draws == 0 {
-            return Err(Error::argument("draws", "0 was given; ask for at least 1"));
-        }
         let batch = self.adapted(observed, false)?;
         let d = built.dimensions().inference_variables;
-        let key = Key::new(self.seed()).fork("sample");
-        let mut values = vec![0.0; batch.datasets * draws * d];
-        // Which rule a draw is from is the same for all data sets.
-        let mut chosen = key.fork("rule").stream();
-        let chosen: Vec<usize> = (0..draws).map(|_| rand::RngExt::random_range(&mut chosen, 0..rules.len())).collect();
-        for (number, rule) in rules.iter().enumerate() {
-            let own: Vec<usize> = (0..draws).filter(|&draw| chosen[draw] == number).collect();
-            let drawn = built.sample(&batch, rule, own.len(), 0, key.fork(rule))?;
-            for dataset in 0..batch.datasets {
-                for (k, &draw) in own.iter().enumerate() {
-                    let (to, from) = ((dataset * draws + draw) * d, (dataset * own.len() + k) * d);
-                    values[to..to + d].copy_from_slice(&drawn[from..from + d]);
-                }
-            }
-        }
+        let values = built.sample_mixture(&batch, draws, Key::new(seed).fork("sample"))?;
         let mut record = Record::new();
         record.insert("inference_variables", Column::dense(Array::f64([batch.datasets, draws, d], values)?));
         self.adapter.inverse(&record, Strictness::Lenient)
@@ -118,17 +110,11 @@ impl Workflow<ScoringRuleApproximator> {
             data.column(name)?;
         }
         let (adapted, log_det) = self.adapter.forward_with_log_det(data, Strictness::Lenient)?;
-        let batch = Batch::from_record(&adapted)?;
-        let rules = built.distributions()?;
-        let each = rules.iter().map(|rule| built.log_prob(&batch, rule)).collect::<Result<Vec<_>>>()?;
-        let correction = log_det.get("inference_variables")?;
-        Ok((0..batch.datasets)
-            .map(|row| {
-                let largest = each.iter().map(|l| l[row]).fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = each.iter().map(|l| (l[row] - largest).exp()).sum();
-                largest + (sum / rules.len() as f64).ln() + correction.map_or(0.0, |c| c[row])
-            })
-            .collect())
+        let mut log_prob = built.log_prob_mixture(&Batch::from_record(&adapted)?)?;
+        if let Some(correction) = log_det.get("inference_variables")? {
+            log_prob.iter_mut().zip(correction).for_each(|(l, c)| *l += c);
+        }
+        Ok(log_prob)
     }
 
     /// The estimates of a head as arrays of the user's variables.

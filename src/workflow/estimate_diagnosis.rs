@@ -50,7 +50,12 @@ impl PointWorkflow {
 
     /// Examines the estimates on data sets whose parameters are known.
     pub fn diagnose_on(&self, data: &Record) -> Result<EstimateDiagnosis> {
-        let scalars = self.scalars(data)?;
+        self.diagnose_estimates(data, &self.estimate(data)?)
+    }
+
+    /// Examines estimates, in the form of [`estimate`](Self::estimate), of data sets whose parameters are known, however they were made.
+    pub fn diagnose_estimates(&self, data: &Record, estimates: &Record) -> Result<EstimateDiagnosis> {
+        let scalars = self.scalars(data, estimates)?;
         let datasets = scalars.first().map_or(0, |scalar| scalar.truth.len());
         if datasets < 2 {
             let message =
@@ -123,8 +128,7 @@ impl PointWorkflow {
     }
 
     /// Truth and estimates of each scalar variable.
-    fn scalars(&self, data: &Record) -> Result<Vec<Scalar>> {
-        let estimates = self.estimate(data)?;
+    fn scalars(&self, data: &Record, estimates: &Record) -> Result<Vec<Scalar>> {
         let mut scalars = Vec::new();
         for info in self.parameters() {
             let truth = data.column(&info.name)?.array.to_f64();

@@ -7,10 +7,11 @@ use super::callback::Callback;
 use super::checkpoint::Checkpoint;
 use super::fit::Fit;
 use super::history::History;
+use super::metrics;
 use super::trainer::Trainer;
-use super::variables::describe_variables;
+use super::variables::{density_of, describe_variables};
 use crate::adapters::{Adapter, Strictness};
-use crate::approximators::{Approximator, Batch, BuiltApproximator, Dimensions};
+use crate::approximators::{Approximator, Batch, BuiltApproximator, ContinuousApproximator, Dimensions};
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::error::{Error, Result};
 use crate::io::{ModelFile, TrainingSummary};
@@ -111,8 +112,7 @@ impl<A: Approximator> Workflow<A> {
         self.take_over(&history, adapter);
         match last {
             Some(last) => self.conclude_fit(&*dataset, &last)?,
-            // Nothing was left to train: what is typical was saved with the weights.
-            None => self.typicality = resume.and_then(|checkpoint| checkpoint.typicality.clone()),
+            None => self.remain_complete(resume),
         }
         Ok(history)
     }
@@ -135,8 +135,15 @@ impl<A: Approximator> Workflow<A> {
         defaults: Optimizer,
         validation: Option<Record>,
     ) -> Result<Trainer<'a, BuiltApproximator<A::Objective>>> {
+        metrics::check::<A>(&self.metrics, validation.is_some())?;
         let trainer = Trainer::new(built, self.adapter.clone(), dataset, fit, defaults, self.key())?;
-        Ok(trainer.validation(validation).threads(self.pool.threads()))
+        let trainer = trainer.validation(validation).threads(self.pool.threads());
+        Ok(match A::COMPARED {
+            Some(compared) if !self.metrics.is_empty() => {
+                trainer.metrics(self.metrics.iter().map(|new| new()).collect(), compared)
+            }
+            _ => trainer,
+        })
     }
 
     /// Takes over what was learned beside the weights.
@@ -151,6 +158,14 @@ impl<A: Approximator> Workflow<A> {
         self.typicality = typicality.as_ref().ok().cloned().flatten();
         self.save_checkpoint(last, dataset)?;
         typicality.map(drop)
+    }
+
+    /// Nothing was left to train: what is typical, and how the model came about, was saved with the weights.
+    pub(super) fn remain_complete(&mut self, checkpoint: Option<&Checkpoint>) {
+        self.typicality = checkpoint.and_then(|checkpoint| checkpoint.typicality.clone());
+        if let Some(training) = checkpoint.and_then(|checkpoint| checkpoint.training.clone()) {
+            self.training = training;
+        }
     }
 
     /// Learns widths from the first batch and gives the networks their weights, unless they have them already.
@@ -177,6 +192,11 @@ impl<A: Approximator> Workflow<A> {
                 self.built = Some(self.config.build(dimensions.clone(), &self.device, self.key())?);
                 self.dimensions = Some(dimensions);
                 self.variables = describe_variables(&adapter, example)?;
+                if A::KIND == ContinuousApproximator::KIND
+                    && let (None, Some(simulator)) = (self.density_of, &self.simulator)
+                {
+                    self.density_of = density_of(&**simulator, &self.variables.0);
+                }
             }
         }
         Ok(())

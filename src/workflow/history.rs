@@ -29,14 +29,17 @@ struct Line {
     seconds: f64,
 }
 
-/// The first line of the file.
+/// The first line of the file; the names of metrics follow.
 const HEADER: &str = "step,epoch,loss,validation_loss,learning_rate,gradient_norm,seconds";
 
-fn parse_line(row: &str) -> Option<(Line, Option<f64>)> {
+/// The numbers of a step, and the validation loss and metrics of its epoch, if it is the last one.
+fn parse_line(row: &str, metrics: usize) -> Option<(Line, Option<f64>, Vec<Option<f64>>)> {
     let fields: Vec<&str> = row.split(',').collect();
-    let &[step, epoch, loss, validation, learning_rate, gradient_norm, seconds] = fields.as_slice() else {
+    let (&[step, epoch, loss, validation, learning_rate, gradient_norm, seconds], measured) =
+        fields.split_first_chunk()?;
+    if measured.len() != metrics {
         return None;
-    };
+    }
     let number = |text: &str| text.parse::<f64>().ok();
     let line = Line {
         step: step.parse().ok()?,
@@ -46,8 +49,10 @@ fn parse_line(row: &str) -> Option<(Line, Option<f64>)> {
         gradient_norm: number(gradient_norm)?,
         seconds: number(seconds)?,
     };
-    let validation = if validation.is_empty() { None } else { Some(number(validation)?) };
-    Some((line, validation))
+    // The outer option is a number that cannot be read, the inner one a field without a number.
+    let optional = |text: &str| if text.is_empty() { Some(None) } else { number(text).map(Some) };
+    let measured = measured.iter().map(|text| optional(text)).collect::<Option<Vec<_>>>()?;
+    Some((line, optional(validation)?, measured))
 }
 
 /// Losses of all steps and epochs of a fit.
@@ -58,6 +63,9 @@ pub struct History {
     epoch_losses: Vec<f64>,
     validation_losses: Vec<Option<f64>>,
     events: Vec<Event>,
+    /// Names of metrics, with a value for each epoch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<(String, Vec<Option<f64>>)>,
 }
 
 impl History {
@@ -68,6 +76,11 @@ impl History {
         self.validation_losses.reserve(epochs);
     }
 
+    /// Begins the columns of metrics.
+    pub(super) fn name_metrics<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        self.metrics = names.into_iter().map(|name| (name.to_string(), Vec::new())).collect();
+    }
+
     pub(super) fn step(&mut self, record: &StepRecord) {
         let StepRecord { step, epoch, loss, learning_rate, gradient_norm, seconds, .. } = *record;
         self.lines.push(Line { step, epoch, loss, learning_rate, gradient_norm, seconds });
@@ -76,6 +89,9 @@ impl History {
     pub(super) fn epoch(&mut self, record: &EpochRecord) {
         self.epoch_losses.push(record.loss);
         self.validation_losses.push(record.validation_loss);
+        for ((_, values), (_, value)) in self.metrics.iter_mut().zip(record.metrics) {
+            values.push(*value);
+        }
     }
 
     pub(super) fn event(&mut self, event: Event) {
@@ -100,6 +116,11 @@ impl History {
     /// Validation loss of each epoch; `None` without validation data.
     pub fn validation_losses(&self) -> &[Option<f64>] {
         &self.validation_losses
+    }
+
+    /// Metrics of the validation data: the name of each, and its value after each epoch where it could be computed.
+    pub fn metrics(&self) -> impl ExactSizeIterator<Item = (&str, &[Option<f64>])> {
+        self.metrics.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
     /// What happened that the user should know of.
@@ -164,12 +185,18 @@ impl History {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Error::file(path, format!("the history cannot be read ({e}); check the path")))?;
         let mut rows = text.lines();
-        if rows.next() != Some(HEADER) {
-            return Err(Error::file(path, format!("is not the history of a run; its first line should be '{HEADER}'")));
-        }
+        let names = rows.next().and_then(|first| first.strip_prefix(HEADER));
+        let names = names.filter(|names| names.is_empty() || names.starts_with(','));
         let mut history = History::default();
+        match names {
+            Some(names) => history.name_metrics(names.split(',').skip(1)),
+            None => {
+                let message = format!("is not the history of a run; its first line should be '{HEADER}'");
+                return Err(Error::file(path, message));
+            }
+        }
         for (number, row) in rows.enumerate() {
-            let (line, validation) = parse_line(row).ok_or_else(|| {
+            let (line, validation, measured) = parse_line(row, history.metrics.len()).ok_or_else(|| {
                 Error::file(path, format!("line {} cannot be understood; the file was changed or cut off", number + 2))
             })?;
             let epochs = line.epoch + 1;
@@ -178,6 +205,10 @@ impl History {
             }
             history.validation_losses.resize(epochs.max(history.validation_losses.len()), None);
             history.validation_losses[line.epoch] = validation;
+            for ((_, values), value) in history.metrics.iter_mut().zip(measured) {
+                values.resize(epochs.max(values.len()), None);
+                values[line.epoch] = value;
+            }
             history.lines.push(line);
         }
         for epoch in 0..history.validation_losses.len() {
@@ -187,17 +218,23 @@ impl History {
         Ok(history)
     }
 
-    /// Writes `step, epoch, loss, validation loss, learning rate, gradient norm, seconds`, one line per step. The
-    /// validation loss stands in the last line of its epoch.
+    /// Writes `step, epoch, loss, validation loss, learning rate, gradient norm, seconds` and the metrics, one line per step. The
+    /// validation loss and the metrics stand in the last line of their epoch.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         atomic_write(path, |file| {
-            writeln!(file, "{HEADER}")?;
+            let names: String = self.metrics().map(|(name, _)| format!(",{name}")).collect();
+            writeln!(file, "{HEADER}{names}")?;
             for (i, line) in self.lines.iter().enumerate() {
                 let last_of_epoch = self.lines.get(i + 1).is_none_or(|next| next.epoch != line.epoch);
                 let validation = self.validation_losses.get(line.epoch).copied().flatten().filter(|_| last_of_epoch);
                 let validation = validation.map_or(String::new(), |v| v.to_string());
                 let Line { step, epoch, loss, learning_rate, gradient_norm, seconds } = line;
-                writeln!(file, "{step},{epoch},{loss},{validation},{learning_rate},{gradient_norm},{seconds:.3}")?;
+                write!(file, "{step},{epoch},{loss},{validation},{learning_rate},{gradient_norm},{seconds:.3}")?;
+                for (_, values) in self.metrics() {
+                    let value = values.get(*epoch).copied().flatten().filter(|_| last_of_epoch);
+                    write!(file, ",{}", value.map_or(String::new(), |v| v.to_string()))?;
+                }
+                writeln!(file)?;
             }
             Ok(())
         })
@@ -228,6 +265,18 @@ mod tests {
         history.write_csv(&path).unwrap();
         assert_eq!(History::read_csv(&path).unwrap(), history);
         assert_eq!(history.validation_by_step(), [(2.0, 0.75)]);
+        let plain = std::fs::read_to_string(&path).unwrap();
+        let mut measured = history.clone();
+        measured.name_metrics(["error", "distance"]);
+        measured.metrics[0].1 = vec![Some(0.5), None];
+        measured.metrics[1].1 = vec![Some(0.25), Some(0.125)];
+        measured.write_csv(&path).unwrap();
+        assert_eq!(History::read_csv(&path).unwrap(), measured);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(&format!("{HEADER},error,distance\n")) && text.ends_with(",,0.125\n"), "{text}");
+        std::fs::write(&path, text.replacen(",error", "", 1)).unwrap();
+        assert!(History::read_csv(&path).unwrap_err().to_string().contains("line 2"));
+        std::fs::write(&path, plain).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         for (damaged, expected) in [
             (text.replacen("step", "steps", 1), "not the history"),

@@ -13,6 +13,8 @@ use super::refinement::{LogMean, Refinement, log_mean_exp, rows_of};
 use super::roles::Roles;
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record, RememberedDataset};
 use crate::error::{Error, Result};
+use crate::io::VariableInfo;
+use crate::mcmc::{Chains, Nuts};
 use crate::simulators::{Pool, Simulator};
 
 /// A posterior and a likelihood of the same simulator (Radev et al. 2023, arXiv:2302.09125).
@@ -50,11 +52,16 @@ impl JointWorkflow {
     }
 
     /// Two workflows, trained or not, for the same variables.
+    ///
+    /// # Errors
+    /// A posterior that is known to be a likelihood; a likelihood of variables that the posterior knows nothing of.
     pub fn new(
         simulator: Arc<dyn Simulator>,
         posterior: BasicWorkflow,
         likelihood: LikelihoodWorkflow,
     ) -> Result<Self> {
+        posterior.expect_posterior()?;
+        expect_same_variables(&posterior, &likelihood)?;
         Ok(JointWorkflow { simulator, posterior, likelihood })
     }
 
@@ -115,6 +122,13 @@ impl JointWorkflow {
         )
     }
 
+    /// Posterior draws by the No-U-Turn sampler for the prior and the learned likelihood, with chains that start from amortized draws; see
+    /// [`BasicWorkflow::sample_exactly`].
+    pub fn sample_exactly(&self, observed: &Record, nuts: &Nuts) -> Result<(Record, Vec<Chains>)> {
+        let density = LearnedDensity { prior: &*self.simulator, likelihood: &self.likelihood };
+        self.posterior.sample_exactly(observed, &density, nuts)
+    }
+
     /// `ln p(x)` of each observed data set, from prior, learned likelihood and learned posterior:
     ///
     /// ```text
@@ -164,4 +178,28 @@ impl JointWorkflow {
         }
         Ok(record)
     }
+}
+
+/// An error where the likelihood has variables that the posterior lacks, or scores what the posterior infers. What is not trained yet
+/// has no variables.
+fn expect_same_variables(posterior: &BasicWorkflow, likelihood: &LikelihoodWorkflow) -> Result<()> {
+    let names = |variables: &[VariableInfo]| variables.iter().map(|v| v.name.clone()).collect::<Vec<_>>();
+    let (parameters, data) = (names(posterior.parameters()), names(posterior.data_variables()));
+    let (scored, roles) = (&likelihood.roles().data_variables, likelihood.roles());
+    if parameters.is_empty() {
+        return Ok(());
+    }
+    let known = |name: &&String| parameters.contains(name) || data.contains(name);
+    let unknown = roles.parameters.iter().chain(&roles.conditions).chain(scored).find(|name| !known(name));
+    if unknown.is_none() && scored.iter().all(|name| data.contains(name)) {
+        return Ok(());
+    }
+    let message = format!(
+        "is that of {} given {}, the posterior is that of {} given {}; give two models of the same simulations",
+        scored.join(", "),
+        [&roles.parameters[..], &roles.conditions[..]].concat().join(", "),
+        parameters.join(", "),
+        data.join(", ")
+    );
+    Err(Error::argument("likelihood", message))
 }

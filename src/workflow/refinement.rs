@@ -8,6 +8,7 @@ use crate::data::{Column, Record};
 use crate::diagnostics::plots::{Figure, pareto_k};
 use crate::diagnostics::{Psis, psis};
 use crate::error::{Error, Result};
+use crate::io::DensityOf;
 use crate::random::Key;
 
 /// Draws whose joint density is asked for at once.
@@ -67,7 +68,11 @@ impl BasicWorkflow {
     ///
     /// Where `k̂` of a data set is above its threshold, the draws are too far from the posterior to be corrected, and
     /// [`Psis::sentence`] says so: start a sampler from them ([`sample_exactly`](Self::sample_exactly)).
+    ///
+    /// # Errors
+    /// A model that is known to be a likelihood, no draws, and what the density reports.
     pub fn refine(&self, observed: &Record, draws: usize, density: &dyn JointDensity) -> Result<Refinement> {
+        self.expect_posterior()?;
         let (sampled, log_prob) = self.sample_with_log_prob(observed, draws)?;
         let mut log_joint = Vec::with_capacity(log_prob.len());
         let mut weights = Vec::with_capacity(log_prob.len());
@@ -87,6 +92,17 @@ impl BasicWorkflow {
             log_joint.push(joint);
         }
         Ok(Refinement { draws: sampled, weights, log_joint, log_prob, seed: self.seed })
+    }
+
+    /// An error for a likelihood, whose draws are data.
+    pub(super) fn expect_posterior(&self) -> Result<()> {
+        match self.density_of() {
+            Some(DensityOf::Data) => {
+                let message = "is a likelihood, and draws of a posterior are needed here; give the posterior";
+                Err(Error::argument("model", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Rows of parameters `[rows, dim]`, in the shapes of the simulator, beside as many copies of an observed data set.

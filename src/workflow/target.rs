@@ -95,6 +95,7 @@ impl BasicWorkflow {
         density: &dyn JointDensity,
         nuts: &Nuts,
     ) -> Result<(Record, Vec<Chains>)> {
+        self.expect_posterior()?;
         let built = self.approximator()?;
         let d = built.dimensions().inference_variables;
         let batch = self.adapted(observed, false)?;

@@ -3,7 +3,8 @@
 use crate::adapters::{Adapter, Role};
 use crate::data::Record;
 use crate::error::Result;
-use crate::io::VariableInfo;
+use crate::io::{DensityOf, VariableInfo};
+use crate::simulators::{self, Simulator};
 
 /// The parameters, and the data with conditions, that an adapter makes of an example.
 pub(super) fn describe_variables(
@@ -20,6 +21,20 @@ pub(super) fn describe_variables(
         }
     }
     Ok((parameters, data))
+}
+
+/// What a density of these variables is the density of, by what the simulator declares them to be.
+pub(super) fn density_of(simulator: &dyn Simulator, variables: &[VariableInfo]) -> Option<DensityOf> {
+    let declared = simulator.variables();
+    let are = |role: simulators::Role| {
+        let is = |info: &VariableInfo| declared.iter().any(|v| v.name == info.name && v.role == role);
+        !variables.is_empty() && variables.iter().all(is)
+    };
+    match (are(simulators::Role::Parameter), are(simulators::Role::Data)) {
+        (true, _) => Some(DensityOf::Parameters),
+        (_, true) => Some(DensityOf::Data),
+        _ => None,
+    }
 }
 
 /// The shapes of sets whose elements are scored one by one.

@@ -9,13 +9,14 @@
 //!
 //! `˜` marks standardised variables. (Radev et al. 2020, arXiv:2003.06281)
 
+mod compared;
 mod density;
 mod sampling;
 
 use serde::{Deserialize, Serialize};
 
 use super::conditioned::{Conditioned, Construction};
-use super::{Approximator, BuiltApproximator, Dimensions, Parts, Variable};
+use super::{Approximator, BuiltApproximator, Compared, Dimensions, Parts, Variable};
 use crate::device::Device;
 use crate::distributions::BaseDistribution;
 use crate::error::Result;
@@ -58,6 +59,7 @@ impl Default for ContinuousApproximator {
 impl Approximator for ContinuousApproximator {
     const KIND: &'static str = "continuous";
     type Objective = Conditioned<Density>;
+    const COMPARED: Option<Compared<Self::Objective>> = Some(compared::compared);
 
     fn build(&self, dimensions: Dimensions, device: &Device, key: Key) -> Result<BuiltContinuousApproximator> {
         let targets = dimensions.inference_variables;

@@ -45,6 +45,43 @@ impl BuiltScoringRuleApproximator {
         Ok(log_prob.into_iter().map(|value| value - correction).collect())
     }
 
+    /// Draws from the distributions of all rules that have one, each as often as the others on average, `[datasets, draws, D]`. Which
+    /// rule a draw is from is the same for all data sets.
+    pub fn sample_mixture(&self, batch: &Batch, draws: usize, key: Key) -> Result<Vec<f64>> {
+        let rules = self.distributions()?;
+        if draws == 0 {
+            return Err(Error::argument("draws", "0 was given; ask for at least 1"));
+        }
+        let d = self.dimensions().inference_variables;
+        let mut values = vec![0.0; batch.datasets * draws * d];
+        let mut stream = key.fork("rule").stream();
+        let chosen: Vec<usize> = (0..draws).map(|_| rand::RngExt::random_range(&mut stream, 0..rules.len())).collect();
+        for (number, rule) in rules.iter().enumerate() {
+            let own: Vec<usize> = (0..draws).filter(|&draw| chosen[draw] == number).collect();
+            let drawn = self.sample(batch, rule, own.len(), 0, key.fork(rule))?;
+            for dataset in 0..batch.datasets {
+                for (k, &draw) in own.iter().enumerate() {
+                    let (to, from) = ((dataset * draws + draw) * d, (dataset * own.len() + k) * d);
+                    values[to..to + d].copy_from_slice(&drawn[from..from + d]);
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// `ln p` of each data set's inference variables in the equal mixture of the distributions of all rules that have one,
+    /// `[datasets]`, corrected for the standardisation.
+    pub fn log_prob_mixture(&self, batch: &Batch) -> Result<Vec<f64>> {
+        let rules = self.distributions()?;
+        let each = rules.iter().map(|rule| self.log_prob(batch, rule)).collect::<Result<Vec<_>>>()?;
+        let of_row = |row: usize| {
+            let largest = each.iter().map(|l| l[row]).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = each.iter().map(|l| (l[row] - largest).exp()).sum();
+            if largest == f64::NEG_INFINITY { largest } else { largest + (sum / rules.len() as f64).ln() }
+        };
+        Ok((0..batch.datasets).map(of_row).collect())
+    }
+
     /// The rules that have a distribution; an error that names a remedy if there is none.
     pub fn distributions(&self) -> Result<Vec<String>> {
         let names: Vec<String> = self.objective.head.network.distributions().map(str::to_owned).collect();

@@ -10,7 +10,7 @@ use ferroflow::approximators::{
 };
 use ferroflow::codecs::{Dtype, npz};
 use ferroflow::device::Device;
-use ferroflow::io::{ModelFile, VariableInfo, kind_of_model};
+use ferroflow::io::{DensityOf, ModelFile, VariableInfo, kind_of_model};
 
 use crate::arguments::Inspect;
 use crate::checks;
@@ -89,6 +89,10 @@ fn model_of<A: Approximator>(path: &Path, what: &str) -> Outcome {
     let built = file.approximator(path, &Device::cpu())?;
     let header = &file.header;
     let training = &header.training;
+    let what = match header.density_of {
+        Some(DensityOf::Data) => "likelihood of",
+        _ => what,
+    };
     let mut output = Output::default();
     output.line(format!("{}: {what} {}", path.display(), training.simulator.as_deref().unwrap_or("data")));
     output.line(format!(

@@ -1,9 +1,10 @@
 //! `ferroflow log-prob`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ferroflow::approximators::{Approximator, RatioApproximator, ScoringRuleApproximator};
 use ferroflow::codecs::{Array, npz};
+use ferroflow::data::Record;
 use ferroflow::device::Device;
 use ferroflow::io::kind_of_model;
 use ferroflow::workflow::{EnsembleWorkflow, LikelihoodWorkflow, PointWorkflow, RatioWorkflow};
@@ -21,12 +22,8 @@ pub fn run(arguments: LogProb) -> Outcome {
     let device = checks::device(&place)?;
     let (name, values) = match &models[..] {
         [model] => of_model(model, &data, &place, device)?,
-        models => {
-            let ensemble = EnsembleWorkflow::from_files(models, &device)?;
-            checks::input(&data)?;
-            let given = ensemble.members().next().map(|(_, first)| first.read(&data, true)).transpose()?;
-            ("log_prob", ensemble.log_prob(&given.unwrap_or_default())?)
-        }
+        [first, ..] => of_members(first, &models, &data, &device)?,
+        [] => return Ok(()),
     };
     let (count, mean) = (values.len(), values.iter().sum::<f64>() / values.len().max(1) as f64);
     npz::write(&out, [(name, &Array::vector(values))])?;
@@ -58,4 +55,28 @@ fn of_model(model: &Path, data: &Path, place: &Place, device: Device) -> Outcome
             ("log_prob", values)
         }
     })
+}
+
+/// What is computed of several models of the kind of the first, and its values.
+fn of_members(first: &Path, models: &[PathBuf], data: &Path, device: &Device) -> Outcome<(&'static str, Vec<f64>)> {
+    Ok(match kind_of_model(first)?.as_str() {
+        RatioApproximator::KIND => {
+            let ensemble = EnsembleWorkflow::<RatioApproximator>::of_files(models, device)?;
+            ("log_ratio", ensemble.log_ratio(&parameters_and_data(&ensemble, data)?)?)
+        }
+        ScoringRuleApproximator::KIND => {
+            let ensemble = EnsembleWorkflow::<ScoringRuleApproximator>::of_files(models, device)?;
+            ("log_prob", ensemble.log_prob(&parameters_and_data(&ensemble, data)?)?)
+        }
+        _ => {
+            let ensemble = EnsembleWorkflow::from_files(models, device)?;
+            ("log_prob", ensemble.log_prob(&parameters_and_data(&ensemble, data)?)?)
+        }
+    })
+}
+
+fn parameters_and_data<A: Approximator>(ensemble: &EnsembleWorkflow<A>, data: &Path) -> Outcome<Record> {
+    checks::input(data)?;
+    let read = ensemble.members().next().map(|(_, first)| first.read(data, true));
+    Ok(read.transpose()?.unwrap_or_default())
 }

@@ -7,6 +7,7 @@ mod compare;
 mod devices;
 mod diagnose;
 mod estimate;
+mod evidence;
 mod inspect;
 mod log_prob;
 mod output;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Sample(arguments) => sample::run(arguments),
         Command::LogProb(arguments) => log_prob::run(arguments),
         Command::Estimate(arguments) => estimate::run(arguments),
+        Command::Evidence(arguments) => evidence::run(arguments),
         Command::Compare(arguments) => compare::run(*arguments),
         Command::Diagnose(arguments) => diagnose::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),

@@ -17,7 +17,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// The terminal is drawn so often per second.
 const DRAWS_PER_SECOND: u8 = 10;
 
-/// The progress of a training.
+/// The progress of a training; of an ensemble, the mean losses of its members, which take their steps in turn.
 pub struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
@@ -30,8 +30,15 @@ pub struct Progress {
     /// Sum of the losses of the epoch, weighted with the sizes of its batches, and the sum of these sizes.
     epoch: (usize, f64, f64),
     epochs: usize,
-    validation: Option<f64>,
+    /// The latest epoch with a validation loss, the sum of these losses, and how many they are.
+    validation: (usize, f64, usize),
+    metrics: Vec<(&'static str, Option<f64>)>,
     printed: Option<Instant>,
+    members: usize,
+    /// The member that is trained.
+    member: Option<String>,
+    /// Members whose last epoch is complete.
+    done: usize,
 }
 
 impl Progress {
@@ -51,9 +58,18 @@ impl Progress {
             datasets: 0,
             epoch: (0, 0.0, 0.0),
             epochs,
-            validation: None,
+            validation: (0, 0.0, 0),
+            metrics: Vec::new(),
             printed: None,
+            members: 1,
+            member: None,
+            done: 0,
         }
+    }
+
+    /// Sets the number of members of an ensemble.
+    pub fn of_members(self, members: usize) -> Self {
+        Progress { members, ..self }
     }
 
     /// Steps per second, data sets per second, seconds left.
@@ -66,11 +82,16 @@ impl Progress {
 
     fn describe(&self, step: &StepRecord) -> String {
         let (steps, datasets, left) = self.rates(step);
-        let validation = self.validation.map_or(String::new(), |v| format!("  validation {v:.4}"));
+        let validation = match self.validation {
+            (_, _, 0) => String::new(),
+            (_, sum, count) => format!("  validation {:.4}", sum / count as f64),
+        };
+        let metric = |(name, value): &(&str, Option<f64>)| value.map(|v| format!("  {name} {v:.4}"));
+        let metrics: String = self.metrics.iter().filter_map(metric).collect();
         let (epoch, sum, weight) = self.epoch;
         // The most wanted first: a narrow terminal cuts the end off.
         format!(
-            "epoch {}/{}  {} left  loss {:.4}{validation}  {} steps/s  {} data sets/s  rate {:.1e}",
+            "epoch {}/{}  {} left  loss {:.4}{validation}{metrics}  {} steps/s  {} data sets/s  rate {:.1e}",
             epoch + 1,
             self.epochs,
             duration(left),
@@ -91,6 +112,12 @@ impl Progress {
 }
 
 impl Callback for Progress {
+    fn on_member(&mut self, member: &str) {
+        if self.member.as_deref() != Some(member) {
+            self.member = Some(member.to_string());
+        }
+    }
+
     fn on_step(&mut self, step: &StepRecord) -> Result<Control> {
         if self.first.is_none() {
             self.first = Some(step.step);
@@ -98,7 +125,7 @@ impl Callback for Progress {
                 bar.set_length(step.steps);
             }
         }
-        if self.epoch.0 != step.epoch {
+        if self.epoch.0 < step.epoch {
             self.epoch = (step.epoch, 0.0, 0.0);
         }
         self.epoch.1 += step.loss * step.datasets as f64;
@@ -121,19 +148,34 @@ impl Callback for Progress {
     }
 
     fn on_epoch(&mut self, epoch: &EpochRecord) -> Result<Control> {
-        self.validation = epoch.validation_loss;
+        if let Some(loss) = epoch.validation_loss {
+            let (latest, sum, count) = self.validation;
+            self.validation = match latest == epoch.epoch && count > 0 {
+                true => (latest, sum + loss, count + 1),
+                false => (epoch.epoch, loss, 1),
+            };
+        }
+        self.metrics = epoch.metrics.to_vec();
+        self.done += usize::from(epoch.epoch + 1 == epoch.epochs);
         let Some(step) = self.last else { return Ok(Control::Continue) };
         if self.output.json {
             let (steps, datasets, left) = self.rates(&step);
-            self.output.event(json!({
+            let metrics: serde_json::Map<_, _> =
+                epoch.metrics.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+            let mut event = json!({
                 "event": "epoch", "epoch": epoch.epoch + 1, "epochs": epoch.epochs, "step": step.step + 1,
                 "steps": step.steps, "loss": epoch.loss, "validation_loss": epoch.validation_loss,
+                "metrics": metrics,
                 "learning_rate": step.learning_rate, "gradient_norm": step.gradient_norm, "seconds": step.seconds,
                 "steps_per_second": steps, "datasets_per_second": datasets, "seconds_left": left,
-            }));
+            });
+            if let Some(member) = &self.member {
+                event["member"] = json!(member);
+            }
+            self.output.event(event);
         } else if self.bar.is_none() {
             let due = self.printed.is_none_or(|at| at.elapsed() > BETWEEN_LINES);
-            if due || epoch.epoch + 1 == epoch.epochs {
+            if due || self.done == self.members {
                 self.printed = Some(Instant::now());
                 let text = self.describe(&step);
                 self.output.line(text);
@@ -143,6 +185,7 @@ impl Callback for Progress {
     }
 
     fn on_event(&mut self, message: &str) {
+        let message = self.member.as_ref().map_or(message.to_string(), |member| format!("member {member}: {message}"));
         self.output.event(json!({ "event": "notice", "message": message }));
         match &self.bar {
             Some(bar) => bar.println(message),

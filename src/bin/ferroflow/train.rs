@@ -1,6 +1,7 @@
 //! `ferroflow train`.
 
 mod ensemble;
+mod joint;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use ferroflow::codecs::atomic_write;
 use ferroflow::io::{ModelFile, RunFolder};
 use ferroflow::networks::{InferenceChoice, SummaryChoice};
 use ferroflow::simulators::find;
-use ferroflow::workflow::{Checkpoint, EstimateDiagnosis, History, Learn, Learned, Roles, Run, RunConfig};
+use ferroflow::workflow::{Checkpoint, Diagnosis, EstimateDiagnosis, History, Learn, Learned, Roles, Run, RunConfig};
 use serde_json::json;
 
 use crate::arguments::Train;
@@ -35,10 +36,7 @@ pub fn run(arguments: Train) -> Outcome {
         ));
     }
     if let Some(members) = config.members {
-        if resumed.is_some() {
-            return Err(usage("the run is that of an ensemble, which is not resumed; train it anew without --resume"));
-        }
-        return ensemble::train(&arguments, config, members, output);
+        return ensemble::train(&arguments, config, members, resumed, output);
     }
     match config.learn {
         Learn::Posterior | Learn::Likelihood => {
@@ -46,6 +44,7 @@ pub fn run(arguments: Train) -> Outcome {
         }
         Learn::Estimates => execute::<ScoringRuleApproximator>(&arguments, config, resumed, output, conclude_estimates),
         Learn::Ratio => execute::<RatioApproximator>(&arguments, config, resumed, output, conclude_ratio),
+        Learn::Joint => joint::train(&arguments, config, resumed, output),
     }
 }
 
@@ -69,9 +68,7 @@ fn execute<A: Learned>(
         && checkpoint.is_complete()
         && folder.path().join("report.html").exists()
     {
-        let text = format!("the run in {} is complete; nothing is left to train", folder.path().display());
-        output.event(json!({ "event": "complete", "folder": folder.path(), "message": text }));
-        output.line(text);
+        complete(&mut output, folder);
         return Ok(());
     }
     let out = match &resumed {
@@ -92,8 +89,38 @@ fn execute<A: Learned>(
     conclude(&mut output, &run, &folder, toml)
 }
 
-/// Checks what can be checked before anything long begins, and tells what will be trained.
+/// Says that there is nothing to do.
+fn complete(output: &mut Output, folder: &RunFolder) {
+    let text = format!("the run in {} is complete; nothing is left to train", folder.path().display());
+    output.event(json!({ "event": "complete", "folder": folder.path(), "message": text }));
+    output.line(text);
+}
+
+/// Says how the training begins.
+fn begin(output: &mut Output, folder: &RunFolder, epochs: Option<usize>) {
+    match epochs {
+        Some(epochs) => output.line(format!("going on after epoch {epochs}\n")),
+        None => output.line(format!("{}\n", how_to_go_on(folder))),
+    }
+}
+
+fn how_to_go_on(folder: &RunFolder) -> String {
+    format!(
+        "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}",
+        folder.path().display()
+    )
+}
+
+/// Prepares a run, and tells what will be trained.
 fn prepare<A: Learned>(config: RunConfig, out: &Path, output: &mut Output) -> Outcome<Run<A>> {
+    check(&config, out)?;
+    let run = Run::<A>::prepare(config)?;
+    introduce(output, &run)?;
+    Ok(run)
+}
+
+/// Checks what can be checked before anything long begins.
+fn check(config: &RunConfig, out: &Path) -> Outcome {
     checks::folder_output(out)?;
     if let (Some(name), Some(budget), None) = (&config.simulator, config.budget, &config.data) {
         simulate::memory(&*find(name)?, "--budget", budget)?;
@@ -101,9 +128,7 @@ fn prepare<A: Learned>(config: RunConfig, out: &Path, output: &mut Output) -> Ou
     if let Some(path) = config.data.as_ref().filter(|path| !path.is_dir()) {
         checks::input(path)?;
     }
-    let run = Run::<A>::prepare(config)?;
-    introduce(output, &run)?;
-    Ok(run)
+    Ok(())
 }
 
 /// The configuration of --config, or an empty one.
@@ -146,6 +171,9 @@ fn overridden(mut config: RunConfig, arguments: &Train) -> Outcome<RunConfig> {
     config.device = length.device.clone().or(config.device);
     config.threads = length.threads.or(config.threads);
     config.members = arguments.members.or(config.members);
+    if !arguments.metrics.is_empty() {
+        config.metrics.clone_from(&arguments.metrics);
+    }
     if let Some(name) = &networks.summary {
         config.summary_network = Some(SummaryChoice::named(name)?);
     }
@@ -231,7 +259,7 @@ fn introduce<A: Learned>(output: &mut Output, run: &Run<A>) -> Outcome {
         rows.iter().map(|r| json!({ "name": r.name, "shape": r.shape, "role": r.role.to_string() })).collect()
     };
     output.event(json!({
-        "event": "start", "variables": roles(&table.variables), "inputs": roles(&table.inputs),
+        "event": "start", "learn": run.config.learn.name(), "variables": roles(&table.variables), "inputs": roles(&table.inputs),
         "trainable_weights": built.parameters().layout().trainable_count(), "epochs": fit.epochs,
         "batches_per_epoch": run.batches_per_epoch(), "batch_size": fit.batch_size, "notes": run.notes,
     }));
@@ -244,14 +272,18 @@ fn fit<A: Learned>(
     folder: &RunFolder,
     checkpoint: Option<&Checkpoint>,
 ) -> Outcome {
-    remove_remains(folder);
-    match checkpoint {
-        Some(checkpoint) => output.line(format!("going on after epoch {}\n", checkpoint.epochs())),
-        None => output.line(format!(
-            "Ctrl-C keeps the last complete epoch; go on with: ferroflow train --resume --out {}\n",
-            folder.path().display()
-        )),
-    }
+    remove_remains(folder.path());
+    begin(output, folder, checkpoint.map(Checkpoint::epochs));
+    watched(output, run, folder, checkpoint)
+}
+
+/// Trains with a line of progress.
+fn watched<A: Learned>(
+    output: &mut Output,
+    run: &mut Run<A>,
+    folder: &RunFolder,
+    checkpoint: Option<&Checkpoint>,
+) -> Outcome {
     let mut progress = Progress::new(*output, run.fit().epochs);
     let history = run.train(&mut [&mut progress], checkpoint)?;
     let seconds = progress.finish();
@@ -266,8 +298,8 @@ fn fit<A: Learned>(
 }
 
 /// Files that a killed run has left unfinished.
-fn remove_remains(folder: &RunFolder) {
-    let Ok(entries) = std::fs::read_dir(folder.path()) else { return };
+fn remove_remains(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -279,11 +311,11 @@ fn remove_remains(folder: &RunFolder) {
 }
 
 /// Facts about this training for the report.
-fn facts<A: Learned>(run: &Run<A>, source: String) -> Outcome<Vec<(String, String)>> {
+fn facts<A: Learned>(run: &Run<A>, seconds: f64, source: String) -> Outcome<Vec<(String, String)>> {
     let device = run.workflow.approximator()?.device().describe();
     let mut facts = vec![
         ("Test data".into(), source),
-        ("Seconds of training".into(), format!("{:.1}", run.workflow.history().seconds())),
+        ("Seconds of training".into(), format!("{seconds:.1}")),
         ("Device".into(), format!("{} ({}, {})", device.name, device.hardware, device.kernels)),
         ("Threads".into(), run.config.threads.unwrap_or(1).to_string()),
     ];
@@ -306,7 +338,7 @@ fn conclude_estimates(
         return Ok(());
     }
     let mut diagnosis: EstimateDiagnosis = run.workflow.diagnose_on(&data)?;
-    diagnosis.report.facts.extend(facts(run, source)?);
+    diagnosis.report.facts.extend(facts(run, run.workflow.history().seconds(), source)?);
     diagnosis.report.configuration = configuration;
     let paths = diagnosis.save(folder.path())?;
     output.line(format!("Diagnostics on {} data sets:\n\n{}", diagnosis.datasets, diagnosis.table));
@@ -328,11 +360,7 @@ fn conclude_ratio(
 ) -> Outcome {
     let (data, source) = run.test_data()?;
     let ratios = run.workflow.log_ratio(&data)?;
-    let (n, mean) = (ratios.len() as f64, ratios.iter().sum::<f64>() / ratios.len().max(1) as f64);
-    let error = (ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n / (n - 1.0).max(1.0)).sqrt();
-    output.line(format!(
-        "ln p(θ | x)/p(θ) at the true parameters: {mean:.3} ± {error:.3} nats on average over {source}: what a data set tells"
-    ));
+    let (mean, error) = mean_log_ratio(output, &ratios, &source);
     output.event(json!({
         "event": "done", "folder": folder.path(), "model": folder.model(), "mean_log_ratio": mean, "standard_error": error,
     }));
@@ -342,30 +370,26 @@ fn conclude_ratio(
     Ok(())
 }
 
+/// Tells the mean of logarithms of ratios at the true parameters; it and its standard error.
+fn mean_log_ratio(output: &mut Output, ratios: &[f64], source: &str) -> (f64, f64) {
+    let (n, mean) = (ratios.len() as f64, ratios.iter().sum::<f64>() / ratios.len().max(1) as f64);
+    let error = (ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n / (n - 1.0).max(1.0)).sqrt();
+    output.line(format!(
+        "ln p(θ | x)/p(θ) at the true parameters: {mean:.3} ± {error:.3} nats on average over {source}: what a data set tells"
+    ));
+    (mean, error)
+}
+
 fn conclude(
     output: &mut Output,
     run: &Run<ContinuousApproximator>,
     folder: &RunFolder,
     configuration: String,
 ) -> Outcome {
-    let (data, source) = run.test_data()?;
-    let draws = run.config.diagnostics.draws;
-    sample::memory(&run.workflow, &data, draws)?;
-    let datasets = data.datasets()?.unwrap_or(1);
-    if datasets < 2 || draws < 2 {
-        output.line("too few data sets for diagnostics");
-        return Ok(());
-    }
-    let mut bar = DrawsBar::new(datasets, draws);
-    let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
-    bar.finish();
-    diagnosis.report.facts.extend(facts(run, source)?);
-    diagnosis.report.configuration = configuration;
-    let paths = diagnosis.save(folder.path())?;
-    diagnose::report(output, &diagnosis);
+    let Some((diagnosis, report)) = examine(output, run, folder, configuration)? else { return Ok(()) };
     let verdicts = serde_json::to_value(&diagnosis.verdicts).map_err(|e| Error::argument("verdicts", e.to_string()))?;
     output.event(json!({
-        "event": "done", "folder": folder.path(), "model": folder.model(), "report": paths.last(),
+        "event": "done", "folder": folder.path(), "model": folder.model(), "report": report,
         "status": diagnosis.status().word(), "verdicts": verdicts,
     }));
     output.line(format!("\n{}", folder.path().display()));
@@ -373,4 +397,29 @@ fn conclude(
     output.line("  report.html        verdicts, numbers and pictures on one page");
     output.line("  history.csv, config.toml, metrics.json and the pictures (.svg)");
     Ok(())
+}
+
+/// Examines draws, and writes what it finds: with the path of the report, or nothing where there are too few data sets.
+fn examine(
+    output: &mut Output,
+    run: &Run<ContinuousApproximator>,
+    folder: &RunFolder,
+    configuration: String,
+) -> Outcome<Option<(Diagnosis, Option<PathBuf>)>> {
+    let (data, source) = run.test_data()?;
+    let draws = run.config.diagnostics.draws;
+    sample::memory(&run.workflow, &data, draws)?;
+    let datasets = data.datasets()?.unwrap_or(1);
+    if datasets < 2 || draws < 2 {
+        output.line("too few data sets for diagnostics");
+        return Ok(None);
+    }
+    let mut bar = DrawsBar::new(datasets, draws);
+    let mut diagnosis = run.workflow.diagnose_on(&data, draws, &mut |done| bar.set(done))?;
+    bar.finish();
+    diagnosis.report.facts.extend(facts(run, run.workflow.history().seconds(), source)?);
+    diagnosis.report.configuration = configuration;
+    let report = diagnosis.save(folder.path())?.pop();
+    diagnose::report(output, &diagnosis);
+    Ok(Some((diagnosis, report)))
 }

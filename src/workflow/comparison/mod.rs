@@ -130,13 +130,7 @@ impl ComparisonWorkflow {
 
     /// Posterior model probabilities of observed data sets.
     pub fn predict(&self, observed: &Record) -> Result<ModelPredictions> {
-        let batch = self.workflow.adapted(observed, false)?;
-        let matrix = self.workflow.approximator()?.predict(&batch)?;
-        Ok(ModelPredictions {
-            models: self.models(),
-            rows: matrix.values.chunks(matrix.columns).map(<[f64]>::to_vec).collect(),
-            prior: self.prior(matrix.columns),
-        })
+        self.workflow.predict(observed)
     }
 
     /// `count` fresh data sets of random models, with `model_indices`.
@@ -156,16 +150,7 @@ impl ComparisonWorkflow {
 
     /// The names of the models.
     pub fn models(&self) -> Vec<String> {
-        let named = &self.workflow.configuration().models;
-        let columns = self.workflow.parameters().first().map_or(named.len(), |info| info.dimension);
-        (0..columns.max(named.len())).map(|m| named.get(m).cloned().unwrap_or_else(|| format!("M_{m}"))).collect()
-    }
-
-    fn prior(&self, models: usize) -> Vec<f64> {
-        match &self.workflow.configuration().probabilities[..] {
-            [] => vec![1.0 / models as f64; models],
-            given => given.to_vec(),
-        }
+        self.workflow.models()
     }
 
     /// The workflow inside: for its description, history and typicality of observed data.

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::approximators::ModelComparisonApproximator;
 use crate::codecs::Array;
 use crate::data::{Column, Record};
 use crate::diagnostics::plots::{Figure, ModelProbabilities, model_probabilities};
 use crate::error::{Error, Result};
+use crate::workflow::basic::Workflow;
 
 /// Data sets that a picture shows.
 const MOST_BARS: usize = 100;
@@ -19,6 +21,30 @@ pub struct ModelPredictions {
     pub rows: Vec<Vec<f64>>,
     /// `p(M)` in training.
     pub prior: Vec<f64>,
+}
+
+impl Workflow<ModelComparisonApproximator> {
+    /// Posterior model probabilities of observed data sets.
+    pub fn predict(&self, observed: &Record) -> Result<ModelPredictions> {
+        let matrix = self.approximator()?.predict(&self.adapted(observed, false)?)?;
+        let models = self.models();
+        let prior = match &self.configuration().probabilities[..] {
+            [] => vec![1.0 / matrix.columns as f64; matrix.columns],
+            given => given.to_vec(),
+        };
+        Ok(ModelPredictions {
+            models,
+            rows: matrix.values.chunks(matrix.columns).map(<[f64]>::to_vec).collect(),
+            prior,
+        })
+    }
+
+    /// The names of the models.
+    pub fn models(&self) -> Vec<String> {
+        let named = &self.configuration().models;
+        let columns = self.parameters().first().map_or(named.len(), |info| info.dimension);
+        (0..columns.max(named.len())).map(|m| named.get(m).cloned().unwrap_or_else(|| format!("M_{m}"))).collect()
+    }
 }
 
 impl ModelPredictions {

@@ -24,7 +24,7 @@ use super::variables::describe_sets;
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::io::VariableInfo;
+use crate::io::{DensityOf, VariableInfo};
 use crate::random::Key;
 use crate::simulators::{Kind, Request, Simulator};
 use observations::{ObservationsDataset, Owners, observations};
@@ -89,7 +89,7 @@ impl LikelihoodWorkflow {
             false => (example, Vec::new()),
         };
         let defaults = Defaults::for_likelihood(roles, &rows)?;
-        let builder = WorkflowBuilder::new(simulator).adapter(defaults.adapter).seed(seed);
+        let builder = WorkflowBuilder::new(simulator).adapter(defaults.adapter).seed(seed).density_of(DensityOf::Data);
         let mut workflow = builder.approximator(defaults.approximator).notes(defaults.notes).build()?;
         workflow.sets = sets;
         Ok(LikelihoodWorkflow { workflow, roles: roles.clone(), exchangeable })
@@ -110,12 +110,21 @@ impl LikelihoodWorkflow {
 
     /// A trained likelihood from a model file, of a run with `learn = "likelihood"` or of [`workflow`](Self::workflow)`().save(…)`. The
     /// simulator is only needed to simulate and to fit on.
+    ///
+    /// # Errors
+    /// Those of [`BasicWorkflow::load`], and a file that says that it holds a posterior; older files do not say.
     pub fn load(
         path: impl Into<std::path::PathBuf>,
         simulator: Option<Arc<dyn Simulator>>,
         device: Device,
     ) -> Result<Self> {
-        let workflow = BasicWorkflow::load(path, simulator, device)?;
+        let path = path.into();
+        let workflow = BasicWorkflow::load(&path, simulator, device)?;
+        if workflow.density_of() == Some(DensityOf::Parameters) {
+            let message = "holds a posterior, and a likelihood is needed here; give a model that `train --learn likelihood` or \
+                           `train --learn joint` wrote";
+            return Err(Error::file(path, message));
+        }
         let exchangeable = !workflow.sets.is_empty();
         let roles = workflow.roles_of_likelihood();
         Ok(LikelihoodWorkflow { workflow, roles, exchangeable })

@@ -55,6 +55,9 @@ pub struct RunConfig {
     /// Train an ensemble of so many members, whose seeds follow `seed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<usize>,
+    /// Metrics of the validation data that are computed after each epoch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<String>,
     /// Variables that are standardised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardize: Option<Vec<Variable>>,
@@ -74,6 +77,9 @@ pub struct RunConfig {
     /// The network that represents the posterior.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_network: Option<InferenceChoice>,
+    /// The network that represents the likelihood, where both are learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likelihood_network: Option<InferenceChoice>,
     /// The scoring rules and their network, where estimates are learned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scoring_rule_network: Option<ScoringRuleNetwork>,

@@ -1,4 +1,4 @@
-//! What a run learns: the posterior, the likelihood, estimates, or the ratio of posterior to prior.
+//! What a run learns: the posterior, the likelihood, estimates, the ratio of posterior to prior, or posterior and likelihood both.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +24,13 @@ pub enum Learn {
     Estimates,
     /// The ratio of posterior to prior.
     Ratio,
+    /// Posterior and likelihood, from the same simulations.
+    Joint,
 }
 
 impl Learn {
     /// All of them.
-    pub const ALL: [Learn; 4] = [Learn::Posterior, Learn::Likelihood, Learn::Estimates, Learn::Ratio];
+    pub const ALL: [Learn; 5] = [Learn::Posterior, Learn::Likelihood, Learn::Estimates, Learn::Ratio, Learn::Joint];
 
     pub(super) fn is_posterior(&self) -> bool {
         *self == Learn::Posterior
@@ -41,6 +43,7 @@ impl Learn {
             Learn::Likelihood => "likelihood",
             Learn::Estimates => "estimates",
             Learn::Ratio => "ratio",
+            Learn::Joint => "joint",
         }
     }
 }
@@ -92,12 +95,17 @@ impl Learned for RatioApproximator {
 pub(super) fn check(config: &RunConfig, learned: Learn) -> Result<()> {
     let fits = config.learn == learned || (config.learn, learned) == (Learn::Likelihood, Learn::Posterior);
     if !fits {
-        let message = format!("'{}' is asked for, and this run learns '{}'", config.learn.name(), learned.name());
+        let message = format!(
+            "'{}' is asked for, and this run learns '{}'; ask for that, or for posterior and likelihood with JointRun",
+            config.learn.name(),
+            learned.name()
+        );
         return Err(Error::argument("learn", message));
     }
     let continuous = matches!(config.learn, Learn::Posterior | Learn::Likelihood);
     for (name, given, used) in [
         ("inference_network", config.inference_network.is_some(), continuous),
+        ("likelihood_network", config.likelihood_network.is_some(), false),
         ("scoring_rule_network", config.scoring_rule_network.is_some(), config.learn == Learn::Estimates),
         ("ratio_network", config.ratio_network.is_some(), config.learn == Learn::Ratio),
     ] {

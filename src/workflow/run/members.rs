@@ -2,54 +2,55 @@
 
 use std::path::Path;
 
-use super::{Run, Source};
-use crate::approximators::ContinuousApproximator;
+use super::{Learned, Run, Source, folder_dataset};
 use crate::error::{Error, Result};
 use crate::workflow::builder::WorkflowBuilder;
 use crate::workflow::callback::Callback;
-use crate::workflow::ensemble::EnsembleWorkflow;
+use crate::workflow::ensemble::{EnsembleCheckpoint, EnsembleWorkflow};
 use crate::workflow::fitting::Validation;
 
-impl Run<ContinuousApproximator> {
-    /// Trains `members` members instead of one, with the seeds that follow that of the run: side by side on the same fresh
-    /// simulations, or one after the other on those that exist. Each leaves its checkpoints in `folder/NUMBER`; `callbacks` watch
-    /// the first where members are trained side by side.
+impl<A: Learned> Run<A> {
+    /// Trains `members` members instead of one, with the seeds that follow that of the run, side by side: on the same fresh simulations,
+    /// on those that exist, or on those in the files of a folder, each read once for all. Each leaves its checkpoints in
+    /// `folder/NUMBER`; `callbacks` watch every member. With `resume` the training goes on from such checkpoints.
     ///
     /// # Errors
-    /// Fewer than two members, simulations in a folder, elements of sets.
+    /// Fewer than two members, elements of sets.
     pub fn train_members(
         &self,
         members: usize,
         folder: &Path,
         callbacks: &mut [&mut dyn Callback],
-    ) -> Result<EnsembleWorkflow> {
-        let builder = |number: usize| {
-            let name = number.to_string();
-            let seed = self.config.seed.unwrap_or(0).wrapping_add(number as u64);
-            (name.clone(), WorkflowBuilder::of(&self.workflow).seed(seed).checkpoints(folder.join(name)))
-        };
-        let refused = |what: &str| {
-            let message =
-                format!("{members} were asked for, and an ensemble is not trained on {what}; train them one by one");
-            Err(Error::argument("members", message))
-        };
+        resume: Option<&EnsembleCheckpoint>,
+    ) -> Result<EnsembleWorkflow<A>> {
         if self.elements.is_some() {
-            return refused("the elements of sets");
+            let message = format!(
+                "{members} were asked for, and an ensemble is not trained on the elements of sets; train them one by one"
+            );
+            return Err(Error::argument("members", message));
         }
-        let mut ensemble = EnsembleWorkflow::new((0..members).map(builder))?;
+        let mut ensemble = EnsembleWorkflow::of_size(WorkflowBuilder::of(&self.workflow), members)?;
+        ensemble.set_checkpoints(folder);
+        let fit = self.fit.clone();
         match &self.source {
             Source::Online => {
                 let validation = match self.config.validation {
                     None | Some(0) => Validation::None,
                     Some(count) => Validation::Simulations(count),
                 };
-                ensemble.fit_online_with(self.fit.clone(), 1.0, validation, callbacks)?;
+                ensemble.fit_online_with(fit, 1.0, validation, callbacks, resume)?;
             }
             Source::Offline { training, held_out } => {
                 let validation = held_out.clone().map_or(Validation::None, Validation::Data);
-                ensemble.fit_offline(training.clone(), self.fit.clone(), validation, 1.0)?;
+                ensemble.fit_offline_with(training.clone(), fit, 1.0, validation, callbacks, resume)?;
             }
-            Source::Folder { .. } => return refused("the files of a folder"),
+            Source::Folder { shards, roles, held_out } => {
+                let validation = self.source.held_out()?.map_or(Validation::None, Validation::Data);
+                let lengths = (&self.config, fit.batch_size, fit.batches_per_epoch);
+                let (adapter, key) = (self.workflow.adapter().clone(), self.workflow.key().fork("offline"));
+                let dataset = folder_dataset(shards, roles, *held_out, &adapter, lengths, key)?;
+                ensemble.fit_dataset(dataset, fit, validation, callbacks, resume)?;
+            }
         }
         Ok(ensemble)
     }

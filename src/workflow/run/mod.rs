@@ -1,6 +1,7 @@
 //! A training as plain data: what `run.toml` holds, completed by defaults, and ready to run.
 
 mod config;
+mod joint;
 mod learn;
 mod members;
 mod source;
@@ -22,12 +23,14 @@ use crate::approximators::{Approximator, ContinuousApproximator};
 use crate::data::{Dataset, OfflineDataset, OnlineDataset, Record};
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::io::DensityOf;
 use crate::optim::Optimizer;
 use crate::random::Key;
 use crate::simulators::{Kind, Pool, Request, Simulator, find};
 use source::{Simulations, Source, first, folder_dataset};
 
 pub use config::{DiagnosticsOptions, FitOptions, RunConfig};
+pub use joint::JointRun;
 pub use learn::{Learn, Learned};
 
 /// Data sets that the table of variables shows.
@@ -47,12 +50,19 @@ pub struct Run<A: Approximator = ContinuousApproximator> {
     source: Source,
     /// The roles of sets whose elements are trained on one by one.
     elements: Option<Roles>,
+    /// Fresh simulations that another run is trained on as well.
+    shared: Option<Arc<dyn Dataset>>,
 }
 
 impl<A: Learned> Run<A> {
     /// Fills the gaps of a configuration, loads or makes the simulations, checks them all, and gives the networks weights.
     /// Nothing is written.
-    pub fn prepare(mut config: RunConfig) -> Result<Self> {
+    pub fn prepare(config: RunConfig) -> Result<Self> {
+        Run::prepare_on(config, None)
+    }
+
+    /// As [`prepare`](Self::prepare), on simulations that were found already.
+    fn prepare_on(mut config: RunConfig, simulations: Option<Simulations>) -> Result<Self> {
         let mut notes = Vec::new();
         let seed = *config.seed.get_or_insert(0);
         let threads = *config.threads.get_or_insert_with(available_threads);
@@ -78,7 +88,10 @@ impl<A: Learned> Run<A> {
             Learn::Likelihood => fresh.clone().or(roles.as_ref().map(Roles::exchanged)),
             _ => roles.clone(),
         };
-        let simulations = Simulations::find(&config, given.as_ref(), simulator.as_deref(), seed, &pool)?;
+        let simulations = match simulations {
+            Some(simulations) => simulations,
+            None => Simulations::find(&config, given.as_ref(), simulator.as_deref(), seed, &pool)?,
+        };
         let mut example = match (simulations.first(SHOWN, given.as_ref())?, &simulator) {
             (Some(example), _) => example,
             (None, Some(simulator)) => simulator.sample(&Request::new(SHOWN, Key::new(seed).fork("example")))?,
@@ -142,6 +155,19 @@ impl<A: Learned> Run<A> {
                 "early stopping watches the validation loss, and there are no data for it; add --validation 300",
             ));
         }
+        let mut builder = match &simulator {
+            Some(simulator) => Workflow::<A>::new(simulator.clone()),
+            None => Workflow::<A>::from_simulations(),
+        };
+        for name in &config.metrics {
+            builder = builder.metric_named(name)?;
+        }
+        let validated = if source.is_online() { config.validation.unwrap_or(0) > 0 } else { source.holds_out() };
+        builder.check_metrics(validated)?;
+        if A::LEARN == Learn::Posterior && roles.is_some() {
+            let is_likelihood = config.learn == Learn::Likelihood;
+            builder = builder.density_of(if is_likelihood { DensityOf::Data } else { DensityOf::Parameters });
+        }
         fit.optimizer.get_or_insert(match source.is_online() {
             true => Optimizer::default(),
             false => Optimizer::for_fixed_data(),
@@ -154,16 +180,12 @@ impl<A: Learned> Run<A> {
         *parts.summary_network = config.summary_network.clone();
         *parts.summary_distribution = config.summary_distribution.clone();
         *parts.standardize = config.standardize.clone().unwrap_or_default();
-        let builder = match simulator {
-            Some(simulator) => Workflow::<A>::new(simulator),
-            None => Workflow::<A>::from_simulations(),
-        };
         let mut workflow =
             builder.adapter(adapter).approximator(approximator).seed(seed).device(device).threads(threads).build()?;
         source.check(workflow.adapter(), elements.as_ref())?;
         workflow.sets = sets;
         workflow.initialise(&example)?;
-        Ok(Run { config, workflow, example, notes, fit, source, elements })
+        Ok(Run { config, workflow, example, notes, fit, source, elements, shared: None })
     }
 
     /// Trains, or goes on from a checkpoint of the same run.
@@ -178,7 +200,8 @@ impl<A: Learned> Run<A> {
                     None | Some(0) => Validation::None,
                     Some(count) => Validation::Simulations(count),
                 };
-                self.workflow.fit_online_with(fit, validation, callbacks, resume)
+                let dataset = self.fresh()?;
+                self.workflow.fit_dataset(dataset, fit, validation, callbacks, resume)
             }
             Source::Offline { training, held_out } => {
                 let validation = held_out.clone().map_or(Validation::None, Validation::Data);
@@ -211,11 +234,7 @@ impl<A: Learned> Run<A> {
         let validation = validation.map(rows).transpose()?.map_or(Validation::None, Validation::Data);
         let key = self.workflow.key();
         let dataset: Arc<dyn Dataset> = match &self.source {
-            Source::Online => {
-                let simulator = self.workflow.simulator.clone().ok_or_else(nothing_to_train_on)?;
-                let dataset = OnlineDataset::new(simulator, fit.batch_size, fit.batches_per_epoch, key.fork("online"))?;
-                Arc::new(dataset.pool(&self.workflow.pool))
-            }
+            Source::Online => self.fresh()?,
             Source::Offline { training, .. } => {
                 Arc::new(OfflineDataset::new(training.clone(), fit.batch_size, key.fork("offline"))?)
             }
@@ -227,6 +246,17 @@ impl<A: Learned> Run<A> {
         };
         let dataset = ObservationsDataset { dataset, roles: roles.clone(), key: key.fork("observations") };
         self.workflow.fit_dataset(dataset, fit, validation, callbacks, resume)
+    }
+
+    /// Batches that are simulated when they are needed.
+    fn fresh(&self) -> Result<Arc<dyn Dataset>> {
+        if let Some(shared) = &self.shared {
+            return Ok(shared.clone());
+        }
+        let simulator = self.workflow.simulator.clone().ok_or_else(nothing_to_train_on)?;
+        let (Fit { batch_size, batches_per_epoch, .. }, key) = (&self.fit, self.workflow.key().fork("online"));
+        let dataset = OnlineDataset::new(simulator, *batch_size, *batches_per_epoch, key)?;
+        Ok(Arc::new(dataset.pool(&self.workflow.pool)))
     }
 
     /// The length of the training.

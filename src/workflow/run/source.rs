@@ -29,6 +29,7 @@ pub(super) enum Source {
 }
 
 /// The simulations before some are held out.
+#[derive(Clone)]
 pub(super) enum Simulations {
     Online,
     Memory(Record),
@@ -149,6 +150,15 @@ impl Source {
             Source::Online => Ok(None),
             Source::Offline { training, .. } => training.datasets(),
             Source::Folder { shards, held_out, .. } => Ok(Some(shards.datasets() - held_out)),
+        }
+    }
+
+    /// Whether data sets are held out.
+    pub(super) fn holds_out(&self) -> bool {
+        match self {
+            Source::Online => false,
+            Source::Offline { held_out, .. } => held_out.is_some(),
+            Source::Folder { held_out, .. } => *held_out > 0,
         }
     }
 

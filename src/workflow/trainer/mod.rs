@@ -3,6 +3,7 @@
 //! A step is a pure function of the weights, the state of the optimizer, the moments of the standardisation, and the
 //! number of the step; the loop can stop at the end of any epoch and go on from a [`Checkpoint`] with the same bits.
 
+mod metrics;
 mod steps;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,10 @@ use crate::workflow::callback::{Callback, Control, EpochRecord};
 use crate::workflow::checkpoint::{Checkpoint, Resume};
 use crate::workflow::fit::Fit;
 use crate::workflow::history::{Event, History};
+use metrics::Metrics;
 use steps::Good;
+
+pub(in crate::workflow) use metrics::Measured;
 
 /// What it is multiplied by when the validation loss stands still.
 const RATE_AFTER_STANDSTILL: f64 = 0.25;
@@ -32,6 +36,7 @@ pub struct Trainer<'a, A: Trainable> {
     adapter: Arc<Mutex<Adapter>>,
     dataset: Arc<dyn Dataset>,
     validation: Option<Record>,
+    metrics: Option<Metrics<A>>,
     fit: Fit,
     key: Key,
     threads: usize,
@@ -103,6 +108,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok(Trainer {
             adapter: Arc::new(Mutex::new(adapter)),
             validation: None,
+            metrics: None,
             threads: 1,
             callbacks: Vec::new(),
             approximator,
@@ -158,6 +164,12 @@ impl<'a, A: Trainable> Trainer<'a, A> {
                     ));
                 }
             }
+        }
+        let named = |history: &History| history.metrics().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
+        let (own, saved) = (named(&self.state.history), named(checkpoint.history()));
+        if own != saved && !checkpoint.is_complete() {
+            let message = format!("{own:?} are asked for, the checkpoint has {saved:?}; resume with the same metrics");
+            return Err(Error::argument("metrics", message));
         }
         self.state = checkpoint.state.clone();
         let steps = self.fit.epochs as u64 * self.dataset.batches_per_epoch() as u64;
@@ -216,6 +228,17 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         Ok(true)
     }
 
+    /// True when nothing is left to do.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state.complete
+    }
+
+    /// The number of the next step.
+    pub(super) fn position(&self) -> u64 {
+        let batches = self.dataset.batches_per_epoch() as u64;
+        self.running.as_ref().map_or(self.state.epoch as u64 * batches, |epoch| epoch.step)
+    }
+
     /// Leaves the final weights in the approximator, once [`tick`](Self::tick) has nothing left to do. They are also those of the last
     /// checkpoint, which is returned if anything was left: it is for the caller to save, with what is learned from these weights.
     pub(super) fn finish(mut self) -> Result<(History, Adapter, Option<Checkpoint>)> {
@@ -249,8 +272,8 @@ impl<'a, A: Trainable> Trainer<'a, A> {
 
     fn end_of_epoch(&mut self, loss: f64) -> Result<Control> {
         let epoch = self.state.epoch;
-        let validation_loss = self.validation_loss()?;
-        let record = EpochRecord { epoch, epochs: self.fit.epochs, loss, validation_loss };
+        let (validation_loss, metrics) = self.validate()?;
+        let record = EpochRecord { epoch, epochs: self.fit.epochs, loss, validation_loss, metrics: &metrics };
         self.state.history.epoch(&record);
         self.state.epoch += 1;
         let mut control = Control::Continue;
@@ -304,13 +327,15 @@ impl<'a, A: Trainable> Trainer<'a, A> {
         self.average.as_ref().map_or(self.approximator.parameters(), MovingAverage::parameters)
     }
 
-    fn validation_loss(&mut self) -> Result<Option<f64>> {
-        let Some(data) = &self.validation else { return Ok(None) };
+    /// The loss of the validation data, and the metrics.
+    fn validate(&mut self) -> Result<(Option<f64>, Vec<Measured>)> {
+        let Some(data) = &self.validation else { return Ok((None, Vec::new())) };
         let adapted = lock(&self.adapter).forward(data, Strictness::Strict.with_key(self.key.fork("validation")))?;
         self.swap_average();
         let loss = self.loss_in_parts(&adapted);
+        let outcome = loss.and_then(|loss| Ok((Some(loss), self.measure(&adapted)?)));
         self.swap_average();
-        loss.map(Some)
+        outcome
     }
 
     /// The mean loss of adapted data, as many at a time as in a training step, so that it takes no more memory.
@@ -355,6 +380,7 @@ impl<'a, A: Trainable> Trainer<'a, A> {
             state: self.state.clone(),
             resume,
             typicality: None,
+            training: None,
         })
     }
 }

@@ -40,6 +40,14 @@ pub struct Sample {
     /// is nearly right, says where it cannot, and gives the log evidence
     #[arg(long, conflicts_with = "first_draw")]
     pub refine: bool,
+    /// Draw by the No-U-Turn sampler from prior times likelihood of the simulator, with chains that start from the amortized draws: what
+    /// to do where --refine cannot
+    #[arg(long, conflicts_with_all = ["first_draw", "refine"])]
+    pub exact: bool,
+    /// A model.safetensors of a likelihood, of the same simulations, for --refine and --exact [default: the likelihood of the
+    /// simulator]
+    #[arg(long, value_name = "FILE")]
+    pub likelihood: Option<PathBuf>,
     /// Number of the first draw
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
     pub first_draw: u64,
@@ -62,7 +70,7 @@ Example:
 The data file holds the parameters beside the observed data. The output holds log_prob [datasets], natural logarithms; of a
 likelihood that was trained on sets, the sum over the elements of each set.")]
 pub struct LogProb {
-    /// A model.safetensors that `ferroflow train` wrote; or the members of an ensemble, whose densities are averaged
+    /// A model.safetensors that `ferroflow train` wrote; or the members of an ensemble, whose densities or ratios are averaged
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub model: Vec<PathBuf>,
     /// An .npz file with parameters and data; the first axis is the data set
@@ -83,11 +91,12 @@ Example:
   ferroflow estimate --model runs/linear-regression/model.safetensors --data observed.npz --out estimates.npz
 
 The output holds VARIABLE/RULE, or VARIABLE/RULE/HEAD where a rule has several heads: [datasets, dim] for means,
-[datasets, levels, dim] for quantiles.")]
+[datasets, levels, dim] for quantiles. Of several models these are the means of their estimates, and members/K/VARIABLE/RULE are
+the estimates of model K.")]
 pub struct Estimate {
-    /// A model.safetensors that `ferroflow train --learn estimates` wrote
-    #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
+    /// A model.safetensors that `ferroflow train --learn estimates` wrote; or the members of an ensemble
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub model: Vec<PathBuf>,
     /// An .npz file with the observed data; the first axis is the data set, and one observation may come without it
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod evidence;
 mod inference;
 mod simulate;
 mod train;
@@ -10,6 +11,7 @@ mod values;
 pub use bench::Bench;
 use clap::{Parser, Subcommand};
 pub use compare::Compare;
+pub use evidence::Evidence;
 pub use inference::{Diagnose, Estimate, Inspect, LogProb, Place, Sample};
 pub use simulate::{Program, Simulate};
 pub use train::Train;
@@ -35,7 +37,7 @@ Exit status: 0, or 1 with one sentence on standard error, or 2 for wrong usage."
 pub enum Command {
     /// Draw parameters from the prior and simulate data sets
     Simulate(Box<Simulate>),
-    /// Train a posterior, likelihood, estimates or ratio on simulations; writes model, history, pictures and a report
+    /// Train a posterior, likelihood, both, estimates or ratio on simulations; writes model, history, pictures and a report
     Train(Box<Train>),
     /// Draw from the posterior of observed data sets
     Sample(Sample),
@@ -43,6 +45,8 @@ pub enum Command {
     LogProb(LogProb),
     /// Point estimates and quantiles of observed data sets
     Estimate(Estimate),
+    /// Log evidence of observed data sets, from a posterior and a likelihood
+    Evidence(Evidence),
     /// Train a comparison of models, or use one: posterior model probabilities and Bayes factors
     Compare(Box<Compare>),
     /// Examine a trained posterior: calibration, recovery, contraction

@@ -10,7 +10,7 @@ use super::values::{
     at_least_two, bound, count, inference, positive, rate, seed, simulator, simulators_help, summary, threads,
 };
 
-/// Train a posterior, likelihood, estimates or ratio on simulations; writes model, history, pictures and a report.
+/// Train a posterior, likelihood, both, estimates or ratio on simulations; writes model, history, pictures and a report.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -18,6 +18,7 @@ Examples:
   ferroflow train two-moons --budget 10000 --seed 3
   ferroflow train --data sims.npz --parameters a,b --data-variables x,y --kind set --lower b=0
   ferroflow train two-moons --learn likelihood --out runs/two-moons-likelihood
+  ferroflow train two-moons --learn joint --out runs/joint
   ferroflow train two-moons --members 4 --out runs/ensemble
   ferroflow train --config runs/linear-regression/config.toml
   ferroflow train --resume --out runs/linear-regression
@@ -30,7 +31,8 @@ pub struct Train {
     #[arg(value_name = "SIMULATOR", value_parser = simulator, long_help = simulators_help())]
     pub simulator: Option<String>,
     /// What is learned: the posterior; the likelihood of data given parameters (sample then simulates); estimates (means and
-    /// quantiles); or the ratio of posterior to prior [default: posterior]
+    /// quantiles); the ratio of posterior to prior; or posterior and likelihood, each into a folder of its own in DIR (joint)
+    /// [default: posterior]
     #[arg(long, value_enum)]
     pub learn: Option<LearnName>,
     /// An .npz file with simulations to train on, or a folder of .npz and .safetensors files, of which a few are in memory at a time
@@ -52,9 +54,14 @@ pub struct Train {
     /// Go on with the interrupted run in --out; ends with the same bits as a run without interruption
     #[arg(long)]
     pub resume: bool,
-    /// Train an ensemble of N networks from different starting weights, each into a folder of its own in DIR
-    #[arg(long, value_name = "N", value_parser = at_least_two, allow_negative_numbers = true, conflicts_with = "resume")]
+    /// Train an ensemble of N networks from different starting weights side by side, each into a folder of its own in DIR
+    #[arg(long, value_name = "N", value_parser = at_least_two, allow_negative_numbers = true)]
     pub members: Option<usize>,
+    /// Metrics of the validation data after each epoch, separated by commas: the mean error of a draw, and the discrepancy between draws
+    /// and true values, which takes time with the square of --validation; history.csv has a column for each
+    #[arg(long, value_name = "NAMES", value_delimiter = ',',
+        value_parser = ["root_mean_squared_error", "maximum_mean_discrepancy"])]
+    pub metrics: Vec<String>,
     /// One JSON object per line on standard output instead of text
     #[arg(long)]
     pub json: bool,
@@ -158,6 +165,8 @@ pub enum LearnName {
     Estimates,
     /// The ratio of posterior to prior
     Ratio,
+    /// Posterior and likelihood, from the same simulations
+    Joint,
 }
 
 impl From<LearnName> for Learn {
@@ -167,6 +176,7 @@ impl From<LearnName> for Learn {
             LearnName::Likelihood => Learn::Likelihood,
             LearnName::Estimates => Learn::Estimates,
             LearnName::Ratio => Learn::Ratio,
+            LearnName::Joint => Learn::Joint,
         }
     }
 }
