@@ -1,5 +1,7 @@
 //! Walking back over the tape.
 
+use std::ops::Range;
+
 use super::node::{Place, Source};
 use super::tape::{Inner, Tape};
 use super::var::Var;
@@ -82,7 +84,11 @@ impl Tape {
                         let written = std::mem::replace(&mut inner.written[index], true);
                         (weights.flat().view(offset, tensor.shape())?, written || !fresh)
                     }
-                    (Source::Weight { .. }, None) => continue,
+                    (Source::Weights { offset, first, end }, Some(weights)) => {
+                        let written = note_written(&mut inner.written, weights, first..end, fresh)?;
+                        (weights.flat().view(offset, tensor.shape())?, written || !fresh)
+                    }
+                    (Source::Weight { .. } | Source::Weights { .. }, None) => continue,
                     _ => {
                         let slot = &mut before[place.node as usize][place.product as usize];
                         match slot {
@@ -140,6 +146,22 @@ impl Tape {
         }
         Tensor::full(&self.device, shape, 1.0)
     }
+}
+
+/// Notes that the gradients of some weights are written together; whether one of them was before. Then those that were not are
+/// set to zero, so that all can be added to.
+fn note_written(written: &mut Vec<bool>, weights: &Gradients, range: Range<usize>, fresh: bool) -> Result<bool> {
+    if written.len() < range.end {
+        written.resize(range.end, false);
+    }
+    let any = written[range.clone()].contains(&true);
+    for index in range {
+        if any && fresh && !written[index] {
+            weights.clear(index)?;
+        }
+        written[index] = true;
+    }
+    Ok(any)
 }
 
 impl Inner {

@@ -24,6 +24,8 @@ pub(super) enum Source {
     Input,
     /// A trainable weight: offset in the flat tensor, number of the weight.
     Weight { offset: usize, index: usize },
+    /// Weights that follow each other: offset in the flat tensor, number of the first and of the one behind the last.
+    Weights { offset: usize, first: usize, end: usize },
     /// The result of an operation.
     Operation(&'static dyn Operation),
 }

@@ -113,6 +113,37 @@ impl Tape {
         var
     }
 
+    /// All trainable weights from one to another, in the order in which they were built, as they lie in memory: one variable
+    /// `[n]` with gaps between weights, whose values mean nothing. Otherwise as [`Tape::weight`].
+    pub fn weights_between(&self, parameters: &Parameters, first: Weight, last: Weight, frozen: bool) -> Var<'_> {
+        // What is said about weights of other models, and about none, is said of the first and the last one.
+        for weight in [first, last] {
+            let var = self.weight(parameters, weight, frozen);
+            if var.place == Place::NOWHERE {
+                return var;
+            }
+        }
+        let place = |weight: Weight| {
+            let entry = parameters.entry(weight)?;
+            match parameters.trainable_offset(weight) {
+                Some(offset) => Ok(offset..offset + entry.shape.elements()),
+                None => Err(Error::key(&entry.name, "is not trainable; name the first and the last trainable weight")),
+            }
+        };
+        let range = place(first).and_then(|from| Ok(from.start..place(last)?.end));
+        let tensor = range.and_then(|range| {
+            let tensor = parameters.trainable().view(range.start, [range.len()].into())?;
+            Ok((range.start, tensor))
+        });
+        match tensor {
+            Ok((_, tensor)) if frozen => self.leaf(Source::Constant, tensor),
+            Ok((offset, tensor)) => {
+                self.leaf(Source::Weights { offset, first: first.index(), end: last.index() + 1 }, tensor)
+            }
+            Err(fault) => self.fail(fault),
+        }
+    }
+
     fn leaf(&self, source: Source, tensor: Tensor) -> Var<'_> {
         if !tensor.device().same_as(&self.device) {
             return self.fail(Error::argument(
@@ -232,10 +263,14 @@ impl Inner {
         };
         match node.source {
             Source::Constant | Source::Input => "an input".to_string(),
-            Source::Weight { index, .. } => format!("the weight {}", weight(index)),
+            Source::Weight { index, .. } | Source::Weights { first: index, .. } => {
+                format!("the weight {}", weight(index))
+            }
             Source::Operation(operation) => {
                 let used = node.operands().iter().find_map(|place| match self.nodes.get(place.node as usize)?.source {
-                    Source::Weight { index, .. } => Some(format!(" with {}", weight(index))),
+                    Source::Weight { index, .. } | Source::Weights { first: index, .. } => {
+                        Some(format!(" with {}", weight(index)))
+                    }
                     _ => None,
                 });
                 format!("operation {} (number {index}){}", operation.row().name, used.unwrap_or_default())

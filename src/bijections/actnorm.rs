@@ -2,11 +2,10 @@
 
 use super::Bijection;
 use crate::autodiff::Var;
-use crate::error::Result;
 use crate::math::Function;
 use crate::nn::Pass;
-use crate::ops::fused_flow::FlowPlan;
-use crate::parameters::{Builder, Initialiser, Parameters, Weight};
+use crate::ops::FlowPlan;
+use crate::parameters::{Builder, Initialiser, Weight};
 
 /// `z = s ⊙ x + b` with the weights `scale` and `bias` `[D]`; log-determinant `Σ ln |s|`, the same for every row.
 ///
@@ -41,9 +40,9 @@ impl Bijection for ActNorm {
         ((z - pass.weight(self.bias)) / scale, Some(-scale.map(Function::Abs).map(Function::Log).sum()))
     }
 
-    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
-        plan.scale(parameters.tensor(self.scale)?.values()?, parameters.tensor(self.bias)?.values()?);
-        Ok(true)
+    fn plan(&self, plan: &mut FlowPlan<Weight, Weight>) -> bool {
+        plan.scale(self.scale, self.bias);
+        true
     }
 
     fn describe(&self) -> String {

@@ -5,8 +5,8 @@ use crate::autodiff::Var;
 use crate::error::Result;
 use crate::math::Function;
 use crate::nn::{BuiltMlp, Dense, Mlp, Pass};
-use crate::ops::fused_flow::{CouplingKind, FlowPlan, FusedCoupling, FusedLayer};
-use crate::parameters::{Builder, Initialiser, Parameters};
+use crate::ops::{CouplingKind, FlowPlan, PlannedCoupling};
+use crate::parameters::{Builder, Initialiser, Weight};
 
 /// What all couplings of a flow share.
 #[derive(Debug, Clone, Copy)]
@@ -54,25 +54,15 @@ impl SingleCoupling {
         self.transform.apply(targets, raw, direction)
     }
 
-    /// The coupling of `targets` given `given` (first variable and number) as a step of a fused flow, if it has this form.
-    fn fused(
-        &self,
-        parameters: &Parameters,
-        given: (usize, usize),
-        targets: (usize, usize),
-    ) -> Result<Option<FusedCoupling>> {
-        let Some(mut dense) = self.subnet.plain_layers() else { return Ok(None) };
-        dense.push((self.projector, Function::Linear));
-        let mut layers = Vec::with_capacity(dense.len());
-        for (dense, activation) in dense {
-            let (kernel, bias) = dense.weights(parameters)?;
-            layers.push(FusedLayer { kernel, bias, inputs: dense.inputs(), outputs: dense.outputs(), activation });
-        }
+    /// The coupling of `targets` given `given` (first variable and number) as a step of a plan, if it has this form.
+    fn planned(&self, given: (usize, usize), targets: (usize, usize)) -> Option<PlannedCoupling<Weight>> {
+        let mut layers = self.subnet.plain_layers()?;
+        layers.push(self.projector.planned(Function::Linear, 0.0)?);
         let kind = match self.transform {
             Transform::Affine(affine) => CouplingKind::Affine { clamp: affine.clamp },
             Transform::Spline(spline) => CouplingKind::Spline(spline),
         };
-        Ok(Some(FusedCoupling { given, targets, layers, kind }))
+        Some(PlannedCoupling { given, targets, layers, kind })
     }
 
     fn flops(&self) -> usize {
@@ -139,15 +129,13 @@ impl Bijection for DualCoupling {
         }
     }
 
-    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
+    fn plan(&self, plan: &mut FlowPlan<Weight, Weight>) -> bool {
         let (left, right) = ((0, self.split), (self.split, self.dimension - self.split));
-        let Some(first) = self.first.fused(parameters, left, right)? else { return Ok(false) };
-        let mut fits = plan.coupling(first);
-        if let Some(second) = &self.second {
-            let Some(second) = second.fused(parameters, right, left)? else { return Ok(false) };
-            fits &= plan.coupling(second);
-        }
-        Ok(fits)
+        let halves = [(Some(&self.first), left, right), (self.second.as_ref(), right, left)];
+        halves.into_iter().all(|(half, given, targets)| match half.map(|half| half.planned(given, targets)) {
+            None => true,
+            Some(planned) => planned.is_some_and(|planned| plan.coupling(planned)),
+        })
     }
 
     fn describe(&self) -> String {

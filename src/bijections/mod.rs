@@ -19,10 +19,9 @@ pub use transform::{Affine, Transform};
 pub use crate::ops::{Direction, Spline};
 
 use crate::autodiff::Var;
-use crate::error::Result;
 use crate::nn::Pass;
-use crate::ops::fused_flow::FlowPlan;
-use crate::parameters::Parameters;
+use crate::ops::FlowPlan;
+use crate::parameters::Weight;
 
 /// A map with an inverse and a log-determinant. A seam that users extend.
 ///
@@ -35,10 +34,10 @@ pub trait Bijection: Send + Sync {
     /// From latent variables `z` `[…, D]` back to data: the result and the log-determinant of this direction.
     fn inverse<'t>(&self, pass: &Pass<'t>, z: Var<'t>, condition: Option<Var<'t>>) -> (Var<'t>, Option<Var<'t>>);
 
-    /// Adds itself to the plan of a fused flow, which gives densities and draws faster than the tape; false if there is no
+    /// Adds itself to the plan of a flow that runs as one kernel, faster than one operation after the other; false if there is no
     /// such form, and then nothing is fused.
-    fn fuse(&self, _parameters: &Parameters, _plan: &mut FlowPlan) -> Result<bool> {
-        Ok(false)
+    fn plan(&self, _plan: &mut FlowPlan<Weight, Weight>) -> bool {
+        false
     }
 
     /// What it is, in one line.

@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Bijection;
 use crate::autodiff::Var;
-use crate::error::Result;
 use crate::math::Function;
 use crate::nn::Pass;
-use crate::ops::fused_flow::FlowPlan;
-use crate::parameters::{Builder, Initialiser, Parameters, Weight};
+use crate::ops::FlowPlan;
+use crate::parameters::{Builder, Initialiser, Weight};
 use crate::random::Key;
 
 /// Which permutation stands before each coupling.
@@ -125,12 +124,12 @@ impl Bijection for BuiltPermutation {
         }
     }
 
-    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
+    fn plan(&self, plan: &mut FlowPlan<Weight, Weight>) -> bool {
         match self.kind {
-            Kind::Indices { forward, .. } => plan.permute(parameters.tensor(forward)?.indices()?),
-            Kind::Matrix { .. } => return Ok(false),
+            Kind::Indices { forward, .. } => plan.permute(forward),
+            Kind::Matrix { .. } => return false,
         }
-        Ok(true)
+        true
     }
 
     fn describe(&self) -> String {

@@ -2,10 +2,9 @@
 
 use super::Bijection;
 use crate::autodiff::Var;
-use crate::error::Result;
 use crate::nn::Pass;
-use crate::ops::fused_flow::FlowPlan;
-use crate::parameters::Parameters;
+use crate::ops::FlowPlan;
+use crate::parameters::Weight;
 
 /// `z = f_n(… f_2(f_1(x)))`; log-determinants add up.
 #[derive(Default)]
@@ -47,13 +46,8 @@ impl Bijection for Sequence {
         })
     }
 
-    fn fuse(&self, parameters: &Parameters, plan: &mut FlowPlan) -> Result<bool> {
-        for layer in &self.layers {
-            if !layer.fuse(parameters, plan)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    fn plan(&self, plan: &mut FlowPlan<Weight, Weight>) -> bool {
+        self.layers.iter().all(|layer| layer.plan(plan))
     }
 
     fn describe(&self) -> String {

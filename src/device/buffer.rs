@@ -53,6 +53,11 @@ impl Buffer {
         (offset.checked_add(words)? <= self.words).then_some(Slice { buffer: self, offset, words })
     }
 
+    /// Whether another handle is to the same memory.
+    pub fn is_same(&self, other: &Buffer) -> bool {
+        Arc::ptr_eq(&self.allocation, &other.allocation)
+    }
+
     pub(super) fn memory(&self) -> &Memory {
         &self.allocation.memory
     }

@@ -72,6 +72,11 @@ impl<'a> Launch<'a> {
         self.device.dispatch(program, arguments, inputs, outputs, groups)
     }
 
+    /// Sets every number of a slice to zero.
+    pub fn clear(&self, slice: Slice) -> Result<()> {
+        self.device.fill(slice, 0)
+    }
+
     /// How products of matrices are to be computed.
     pub fn precision(&self) -> Precision {
         self.device.precision()

@@ -27,6 +27,7 @@ macro_rules! sources {
             "concatenate",
             "convolution",
             "coupling_affine",
+            "coupling_flow",
             "coupling_spline",
             "dropout",
             "fill",

@@ -41,8 +41,10 @@ pub use student_t::DiagonalStudentT;
 use crate::autodiff::Var;
 use crate::error::Result;
 use crate::nn::Pass;
+use crate::ops::random;
 use crate::parameters::{Builder, Parameters};
 use crate::random::{Key, Stream};
+use crate::tensor::Tensor;
 
 /// The distribution that a network maps to that of the targets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,6 +159,18 @@ impl BuiltDistribution {
             sampler.draw(&mut key.at(first_row.wrapping_add(row as u64)).stream(), out);
         }
         Ok(())
+    }
+
+    /// Fills a tensor `[rows, D]` with the draws of [`sample`](Self::sample) on its device, if that needs nothing else than standard
+    /// normal numbers; false otherwise.
+    pub fn fill(&self, key: Key, first_row: u64, to: &Tensor) -> Result<bool> {
+        match &self.kind {
+            Kind::Normal(normal) if normal.is_standard() => {
+                random::fill_normal(to, key, first_row)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn sampler(&self, parameters: &Parameters) -> Result<Sampler> {

@@ -79,6 +79,11 @@ impl BuiltNormal {
         }
     }
 
+    /// Whether it is the standard normal distribution, whatever the weights.
+    pub(super) fn is_standard(&self) -> bool {
+        self.mean.are_always(0.0) && self.std.are_always(1.0)
+    }
+
     /// By the device's generator of normal numbers.
     pub(super) fn sample(
         &self,
@@ -92,7 +97,7 @@ impl BuiltNormal {
         let device = parameters.device();
         let host = if device.computes_behind() { Device::cpu() } else { device.clone() };
         let draws = random::normal(&host, key, first_row, [rows, self.dimension])?.values()?;
-        if self.mean.are_always(0.0) && self.std.are_always(1.0) {
+        if self.is_standard() {
             out.extend(draws);
             return Ok(());
         }

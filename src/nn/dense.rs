@@ -3,9 +3,9 @@
 use super::chain::{Chain, Link};
 use super::{Pass, RmsNorm};
 use crate::autodiff::Var;
-use crate::error::Result;
 use crate::math::Function;
-use crate::parameters::{Builder, Initialiser, Parameters, Weight};
+use crate::ops::PlannedLayer;
+use crate::parameters::{Builder, Initialiser, Weight};
 
 /// A dense layer with weights `kernel` `[in, out]` and `bias` `[out]`.
 #[derive(Debug, Clone, Copy)]
@@ -49,13 +49,10 @@ impl Dense {
         self.bias.is_some()
     }
 
-    /// The kernel, row-major, and the bias; zeros if there is none.
-    pub fn weights(&self, parameters: &Parameters) -> Result<(Vec<f32>, Vec<f32>)> {
-        let bias = match self.bias {
-            Some(bias) => parameters.tensor(bias)?.values()?,
-            None => vec![0.0; self.outputs],
-        };
-        Ok((parameters.tensor(self.kernel)?.values()?, bias))
+    /// The layer as part of a flow that runs as one kernel, if it has a bias.
+    pub fn planned(&self, activation: Function, dropout: f64) -> Option<PlannedLayer<Weight>> {
+        let Dense { kernel, bias, inputs, outputs } = *self;
+        bias.map(|bias| PlannedLayer { kernel, bias, inputs, outputs, activation, dropout })
     }
 
     /// Width of the input.

@@ -6,7 +6,8 @@ use super::Dense;
 use super::chain::{Link, LinkBranch};
 use super::norm::BuiltNorm;
 use crate::math::Function;
-use crate::parameters::{Builder, Initialiser};
+use crate::ops::PlannedLayer;
+use crate::parameters::{Builder, Initialiser, Weight};
 
 /// A normalisation over the features of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +68,10 @@ impl DenseBlock {
         self.norm.as_ref()
     }
 
-    /// The dense layer and its activation, if outside of training there is nothing else.
-    pub(super) fn plain(&self) -> Option<(Dense, Function)> {
-        (!self.options.residual && self.norm.is_none()).then_some((self.dense, self.options.activation))
+    /// The dense layer with activation and dropout, if there is nothing else.
+    pub(super) fn plain(&self) -> Option<PlannedLayer<Weight>> {
+        let BlockOptions { activation, residual, dropout, .. } = self.options;
+        if residual || self.norm.is_some() { None } else { self.dense.planned(activation, dropout) }
     }
 
     pub(super) fn flops(&self) -> usize {

@@ -8,7 +8,8 @@ use super::{Dense, DenseBlock, Norm, Pass, RmsNorm};
 use crate::autodiff::Var;
 use crate::error::{Error, Result};
 use crate::math::Function;
-use crate::parameters::{Builder, Initialiser};
+use crate::ops::PlannedLayer;
+use crate::parameters::{Builder, Initialiser, Weight};
 
 /// Configuration of a multilayer perceptron.
 ///
@@ -140,8 +141,8 @@ impl BuiltMlp {
         chain
     }
 
-    /// The dense layers and their activations, if the perceptron is nothing else outside of training: no residuals, no norms.
-    pub fn plain_layers(&self) -> Option<Vec<(Dense, Function)>> {
+    /// The dense layers with activations and dropout, if the perceptron is nothing else: no residuals, no norms.
+    pub fn plain_layers(&self) -> Option<Vec<PlannedLayer<Weight>>> {
         self.blocks.iter().map(DenseBlock::plain).collect()
     }
 

@@ -148,7 +148,7 @@ impl Operation for CouplingAffine {
 pub(super) struct Scale<L: Lanes> {
     pub(super) s: L::F,
     /// `ds/da`.
-    slope: L::F,
+    pub(super) slope: L::F,
 }
 
 impl<L: Lanes> Scale<L> {

@@ -11,9 +11,12 @@ mod columns;
 mod concatenate;
 mod convolution;
 mod coupling_affine;
+mod coupling_flow;
 mod coupling_spline;
 mod dropout;
 mod flow_lanes;
+mod flow_maps;
+mod flow_plan;
 pub mod fused_flow;
 mod gather_rows;
 mod gpu_product;
@@ -39,6 +42,7 @@ mod segment_repeat;
 mod segment_sum;
 mod softmax;
 mod sums;
+mod tiles;
 mod unary;
 pub mod update;
 
@@ -50,9 +54,11 @@ pub use columns::Columns;
 pub use concatenate::Concatenate;
 pub use convolution::{Convolution, Padding, Window};
 pub use coupling_affine::CouplingAffine;
+pub use coupling_flow::{CouplingFlow, FlowProgram};
 pub use coupling_spline::{CouplingSpline, Knots, Spline};
 pub use dropout::Dropout;
 pub use flow_lanes::Direction;
+pub use flow_plan::{CouplingKind, FlowPlan, PlannedCoupling, PlannedLayer, PlannedStep};
 pub use gather_rows::GatherRows;
 pub use group_norm::{GroupNorm, GroupNormKind};
 pub use inverse_matrix::{InverseMatrix, MOST_DIMENSIONS};
@@ -88,6 +94,7 @@ pub static TABLE: &[&dyn Operation] = &[
     &Concatenate,
     &Convolution,
     &CouplingAffine,
+    &CouplingFlow,
     &CouplingSpline,
     &Dropout,
     &GatherRows,

@@ -289,6 +289,16 @@ impl Gradients {
         clear(done, self.flat.shape().elements())
     }
 
+    /// Sets the gradient of one weight, by number, to zero, if it is trainable.
+    pub(crate) fn clear(&self, index: usize) -> Result<()> {
+        match self.layout.entries().get(index) {
+            Some(entry) if entry.role == Role::Trainable => {
+                self.flat.device().fill(self.flat.view(entry.offset, entry.shape)?.slice(), 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The layout, shared with the weights.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout

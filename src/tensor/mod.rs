@@ -112,6 +112,11 @@ impl Tensor {
         Ok(Tensor { offset: self.offset + offset, shape, ..self.clone() })
     }
 
+    /// Whether another tensor is the same part of the same memory.
+    pub fn shares_memory(&self, other: &Tensor) -> bool {
+        self.buffer.is_same(&other.buffer) && self.offset == other.offset
+    }
+
     /// The shape.
     pub fn shape(&self) -> Shape {
         self.shape

@@ -6,7 +6,7 @@ use crate::approximators::batch::Batch;
 use crate::approximators::standardizer::Variable;
 use crate::approximators::trained::Trained;
 use crate::error::{Error, Result};
-use crate::networks::inference::BuiltInferenceNetwork;
+use crate::networks::inference::{BaseDraws, BuiltInferenceNetwork};
 use crate::random::Key;
 
 impl BuiltContinuousApproximator {
@@ -61,7 +61,12 @@ impl BuiltContinuousApproximator {
             let (key, draw) = (key.at((first_dataset + row / run) as u64), first_draw + (row % run) as u64);
             trained.networks.head.network.base_draws(trained.parameters, key, draw, 1, out)
         };
-        trained.sample_given(trained.conditions_of_runs(conditions, run)?, conditions.datasets, 1, base)
+        trained.sample_given(
+            trained.conditions_of_runs(conditions, run)?,
+            conditions.datasets,
+            1,
+            BaseDraws::Given(&base),
+        )
     }
 
     /// The draws of [`sample`](Self::sample) from the first on, `[datasets, draws, D]`, with `ln q` of each in the adapter's
@@ -101,11 +106,8 @@ impl Trained<'_, Density> {
         first_draw: u64,
         key: Key,
     ) -> Result<Vec<f64>> {
-        let base = |dataset: usize, draw: usize, count: usize, out: &mut Vec<f32>| {
-            let key = key.at((first_dataset + dataset) as u64);
-            self.networks.head.network.base_draws(self.parameters, key, first_draw + draw as u64, count, out)
-        };
-        self.sample_from(conditions, draws, base)
+        let base = BaseDraws::Made { key, first_dataset, first_draw };
+        self.sample_given(self.conditions(conditions)?, conditions.datasets, draws, base)
     }
 
     /// See [`BuiltContinuousApproximator::sample_from`].
@@ -115,17 +117,11 @@ impl Trained<'_, Density> {
         draws: usize,
         base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Vec<f64>> {
-        self.sample_given(self.conditions(conditions)?, conditions.datasets, draws, base)
+        self.sample_given(self.conditions(conditions)?, conditions.datasets, draws, BaseDraws::Given(&base))
     }
 
     /// As [`sample_from`](Self::sample_from) for what the network is given, `[datasets, C + K]`.
-    fn sample_given(
-        &self,
-        condition: Vec<f32>,
-        datasets: usize,
-        draws: usize,
-        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
-    ) -> Result<Vec<f64>> {
+    fn sample_given(&self, condition: Vec<f32>, datasets: usize, draws: usize, base: BaseDraws) -> Result<Vec<f64>> {
         let mut out = self.room_for(datasets, draws)?;
         let d = self.dimensions.inference_variables;
         let moments = self.standardizer.moments(Variable::InferenceVariables, "");

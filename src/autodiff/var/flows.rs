@@ -1,7 +1,9 @@
 //! Operations of normalizing flows: maps of couplings, permutations, small matrices.
 
 use super::Var;
-use crate::ops::{CouplingAffine, CouplingSpline, Direction, InverseMatrix, PermuteColumns, Spline};
+use crate::ops::{
+    Attributes, CouplingAffine, CouplingFlow, CouplingSpline, Direction, InverseMatrix, PermuteColumns, Spline,
+};
 
 impl<'t> Var<'t> {
     /// The affine map of a coupling with the raw parameters `[…, 2n]` for this variable `[…, n]`: the result and the
@@ -16,6 +18,19 @@ impl<'t> Var<'t> {
     pub fn coupling_spline(self, raw: Var<'t>, direction: Direction, spline: &Spline) -> (Var<'t>, Var<'t>) {
         let y = self.apply(&CouplingSpline, &[raw], CouplingSpline::attributes(direction, spline));
         (y, y.output(1))
+    }
+
+    /// A whole coupling flow of this variable `[rows, D]` given a condition `[rows, C]`, with all its weights as one variable and the
+    /// words of a [`FlowProgram`](crate::ops::FlowProgram): the latent variables and the log-determinant `[rows]`.
+    pub fn coupling_flow(
+        self,
+        condition: Var<'t>,
+        weights: Var<'t>,
+        words: Var<'t>,
+        attributes: Attributes,
+    ) -> (Var<'t>, Var<'t>) {
+        let z = self.apply(&CouplingFlow, &[condition, weights, words], attributes);
+        (z, z.output(1))
     }
 
     /// The columns of the last axis in the order of `indices`, a variable of integers.

@@ -13,6 +13,8 @@ use crate::tensor::Tensor;
 /// Rows that go through the network at once, and on a GPU, which a thousand leave idle. Results do not depend on it.
 const ROWS_AT_ONCE: usize = 1024;
 const ROWS_OF_GPUS: usize = 32768;
+/// Draws of a data set from which on a GPU makes their base draws itself, one launch for each data set.
+const LEAST_ON_GPUS: usize = 256;
 
 /// The distributions `q(· | c)` for the conditions `c` of several data sets.
 pub struct Conditional<'a> {
@@ -24,6 +26,7 @@ pub struct Conditional<'a> {
 }
 
 /// Some rows on their way through the network.
+#[derive(Clone, Copy)]
 struct Rows {
     /// Number of the first one.
     first: usize,
@@ -31,13 +34,29 @@ struct Rows {
 }
 
 /// What becomes of some rows: latent variables, targets and log-determinants of the way to the targets.
-pub struct Drawn<'v> {
+pub struct Drawn {
     /// `[count, D]`.
-    pub latent: &'v [f32],
+    pub latent: Tensor,
     /// `[count, D]`.
     pub targets: Vec<f32>,
     /// `[count]`.
     pub log_det: Vec<f32>,
+}
+
+/// Where the draws of the latent variables come from.
+#[derive(Clone, Copy)]
+pub enum BaseDraws<'a> {
+    /// From the base distribution, those from number `first_draw` on of data sets that are numbered from `first_dataset` on.
+    Made {
+        /// The key of all data sets.
+        key: Key,
+        /// Number of the first data set.
+        first_dataset: usize,
+        /// Number of the first draw of each.
+        first_draw: u64,
+    },
+    /// `given(data set, first draw, count, out)` appends `count · D` numbers.
+    Given(&'a dyn Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>),
 }
 
 impl<'a> Conditional<'a> {
@@ -112,7 +131,7 @@ impl<'a> Conditional<'a> {
     /// drawn with it.
     pub fn sample(&self, key: Key, first_draw: u64, draws: usize) -> Result<Vec<f32>> {
         let mut samples = Vec::with_capacity(self.datasets * draws * self.network.dimension());
-        self.draw(draws, self.base(key, first_draw), |drawn| {
+        self.draw(draws, BaseDraws::Made { key, first_dataset: 0, first_draw }, |drawn| {
             samples.extend(drawn.targets);
             Ok(())
         })?;
@@ -123,10 +142,10 @@ impl<'a> Conditional<'a> {
     pub fn sample_with_log_prob(&self, key: Key, first_draw: u64, draws: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         let (mut samples, mut log_prob) = (Vec::new(), Vec::new());
         let mut tape = Tape::new(self.parameters.device());
-        self.draw(draws, self.base(key, first_draw), |drawn| {
+        self.draw(draws, BaseDraws::Made { key, first_dataset: 0, first_draw }, |drawn| {
             tape.clear();
             let pass = Pass::inference(&tape, self.parameters);
-            let z = tape.values([drawn.log_det.len(), self.network.dimension()], drawn.latent);
+            let z = tape.constant(drawn.latent);
             let base = self.network.base_log_prob(&pass, z).value()?.values()?;
             samples.extend(drawn.targets);
             log_prob.extend(base.iter().zip(drawn.log_det).map(|(base, log_det)| base - log_det));
@@ -135,46 +154,63 @@ impl<'a> Conditional<'a> {
         Ok((samples, log_prob))
     }
 
-    /// Base draws of the network: of a data set, from a draw on, so many.
-    fn base(&self, key: Key, first_draw: u64) -> impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()> {
-        move |dataset, draw, count, out| {
-            let number = first_draw.wrapping_add(draw as u64);
-            self.network.base_draws(self.parameters, key.at(dataset as u64), number, count, out)
-        }
-    }
-
-    /// Maps base draws to targets, some rows at a time: `base(data set, first draw, count, out)` appends `count · D` numbers,
-    /// `take` gets the rows of all data sets, `draws` for each, in order.
-    pub fn draw(
-        &self,
-        draws: usize,
-        base: impl Fn(usize, usize, usize, &mut Vec<f32>) -> Result<()>,
-        mut take: impl FnMut(Drawn) -> Result<()>,
-    ) -> Result<()> {
+    /// Maps base draws to targets, some rows at a time: `take` gets the rows of all data sets, `draws` for each, in order.
+    pub fn draw(&self, draws: usize, base: BaseDraws, mut take: impl FnMut(Drawn) -> Result<()>) -> Result<()> {
         let rows = self.datasets.checked_mul(draws).ok_or_else(|| {
             let message = format!("{draws} draws of {} data sets are too many to count; ask for fewer", self.datasets);
             Error::argument("draws", message)
         })?;
-        let (mut latent, mut owners) = (Vec::new(), Vec::new());
+        let mut owners = Vec::new();
         let mut tape = Tape::new(self.parameters.device());
-        for Rows { first, count } in self.blocks(rows) {
-            latent.clear();
+        for rows in self.blocks(rows) {
             owners.clear();
+            let Rows { first, count } = rows;
             let first_dataset = first / draws;
-            let mut row = first;
-            while row < first + count {
-                let (dataset, draw) = (row / draws, row % draws);
-                let of_this_dataset = (draws - draw).min(first + count - row);
-                base(dataset, draw, of_this_dataset, &mut latent)?;
-                owners.extend(std::iter::repeat_n((dataset - first_dataset) as u32, of_this_dataset));
-                row += of_this_dataset;
-            }
+            owners.extend((first..first + count).map(|row| (row / draws - first_dataset) as u32));
             tape.clear();
+            let latent = self.latent(draws, base, rows)?;
             let datasets = first_dataset..(first + count - 1) / draws + 1;
-            let (targets, log_det) = self.invert(&tape, &latent, &owners, datasets)?;
-            take(Drawn { latent: &latent, targets: targets.values()?, log_det: log_det.values()? })?;
+            let (targets, log_det) = self.invert(&tape, latent.clone(), &owners, datasets)?;
+            take(Drawn { latent, targets: targets.values()?, log_det: log_det.values()? })?;
         }
         Ok(())
+    }
+
+    /// The base draws of some rows, `[count, D]`: made where they are used, if the device and the distribution can.
+    fn latent(&self, draws: usize, base: BaseDraws, Rows { first, count }: Rows) -> Result<Tensor> {
+        let (d, device) = (self.network.dimension(), self.parameters.device());
+        // Rows of one data set after the other: the data set, its first draw among these rows, how many.
+        let pieces = (first / draws..=(first + count - 1) / draws).map(|dataset| {
+            let row = first.max(dataset * draws);
+            (dataset, row - dataset * draws, (first + count).min((dataset + 1) * draws) - row)
+        });
+        if let BaseDraws::Made { key, first_dataset, first_draw } = base
+            && device.computes_behind()
+            && draws >= LEAST_ON_GPUS
+        {
+            let latent = Tensor::uninitialised(device, [count, d].into())?;
+            let mut filled = true;
+            for (dataset, draw, rows) in pieces.clone() {
+                let part = latent.view((dataset * draws + draw - first) * d, [rows, d].into())?;
+                let (key, number) = (key.at((first_dataset + dataset) as u64), first_draw.wrapping_add(draw as u64));
+                filled = filled && self.network.fill_base_draws(key, number, &part)?;
+            }
+            if filled {
+                return Ok(latent);
+            }
+        }
+        let mut latent = Vec::with_capacity(count * d);
+        for (dataset, draw, rows) in pieces {
+            match base {
+                BaseDraws::Given(given) => given(dataset, draw, rows, &mut latent)?,
+                BaseDraws::Made { key, first_dataset, first_draw } => {
+                    let key = key.at((first_dataset + dataset) as u64);
+                    let number = first_draw.wrapping_add(draw as u64);
+                    self.network.base_draws(self.parameters, key, number, rows, &mut latent)?;
+                }
+            }
+        }
+        Tensor::from_values(device, [count, d], &latent)
     }
 
     /// Rows cut into blocks.
@@ -187,17 +223,16 @@ impl<'a> Conditional<'a> {
     fn invert(
         &self,
         tape: &Tape,
-        latent: &[f32],
+        z: Tensor,
         owners: &[u32],
         datasets: std::ops::Range<usize>,
     ) -> Result<(Tensor, Tensor)> {
-        let (d, c, device) = (self.network.dimension(), self.network.condition_dimension(), tape.device());
+        let (c, device) = (self.network.condition_dimension(), tape.device());
         let condition = || {
             let values = &self.condition[datasets.start * c..datasets.end * c];
             Tensor::from_values(device, [datasets.len(), c], values)
         };
         let owners = || Tensor::from_indices(device, [owners.len()], owners);
-        let z = Tensor::from_values(device, [latent.len() / d, d], latent)?;
         match &self.fused {
             Some(fused) if c == 0 => fused.apply(Direction::Inverse, &z, RowConditions::None),
             Some(fused) => {

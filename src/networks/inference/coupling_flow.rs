@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::whole_flow::WholeFlow;
 use super::{BuiltInferenceNetwork, Conditional, InferenceNetwork};
 use crate::autodiff::Var;
 use crate::bijections::{ActNorm, Bijection, CouplingOptions, DualCoupling, Permutation, Sequence, Transform};
@@ -20,9 +21,10 @@ use crate::error::{Error, Result};
 use crate::math::Function;
 use crate::nn::{Mlp, Norm, Pass};
 use crate::ops::MOST_DIMENSIONS;
-use crate::ops::fused_flow::{FlowPlan, FusedFlow};
+use crate::ops::fused_flow::FusedFlow;
 use crate::parameters::{Builder, Initialiser, Parameters};
 use crate::random::Key;
+use crate::tensor::Tensor;
 
 /// Configuration of a coupling flow.
 ///
@@ -145,7 +147,9 @@ impl CouplingFlow {
         }
         let starts = std::iter::once(before).chain(counts.iter().copied());
         let counts: Vec<usize> = counts.iter().zip(starts).map(|(end, start)| end - start).collect();
-        Ok(BuiltCouplingFlow { layers: Sequence::new(layers), base, counts, dimension, condition_dimension })
+        let layers = Sequence::new(layers);
+        let whole = WholeFlow::of(&layers, dimension, condition_dimension);
+        Ok(BuiltCouplingFlow { layers, whole, base, counts, dimension, condition_dimension })
     }
 }
 
@@ -168,6 +172,8 @@ impl InferenceNetwork for CouplingFlow {
 /// A coupling flow with weights.
 pub struct BuiltCouplingFlow {
     layers: Sequence,
+    /// The layers as one operation, if they have that form.
+    whole: Option<WholeFlow>,
     base: BuiltDistribution,
     /// Trainable values of each layer.
     counts: Vec<usize>,
@@ -179,7 +185,10 @@ impl BuiltCouplingFlow {
     /// From targets `x` `[…, D]` to latent variables: `z` and the log-determinant `[…]`.
     pub fn forward<'t>(&self, pass: &Pass<'t>, x: Var<'t>, condition: Option<Var<'t>>) -> (Var<'t>, Var<'t>) {
         match self.check(x, condition) {
-            Ok(()) => complete(x, self.layers.forward(pass, x, condition)),
+            Ok(()) => match &self.whole {
+                Some(whole) => whole.forward(pass, x, condition),
+                None => complete(x, self.layers.forward(pass, x, condition)),
+            },
             Err(fault) => {
                 let nothing = pass.tape().fail(fault);
                 (nothing, nothing)
@@ -268,12 +277,12 @@ impl BuiltInferenceNetwork for BuiltCouplingFlow {
         self.base.sample(parameters, key, first, count, out)
     }
 
+    fn fill_base_draws(&self, key: Key, first: u64, to: &Tensor) -> Result<bool> {
+        self.base.fill(key, first, to)
+    }
+
     fn fuse(&self, parameters: &Parameters) -> Result<Option<FusedFlow>> {
-        let mut plan = FlowPlan::new(self.dimension, self.condition_dimension);
-        match self.layers.fuse(parameters, &mut plan)? {
-            true => FusedFlow::new(&plan, parameters.device()).map(Some),
-            false => Ok(None),
-        }
+        self.whole.as_ref().map(|whole| whole.fuse(parameters)).transpose()
     }
 
     fn describe(&self) -> String {

@@ -6,8 +6,9 @@
 
 mod conditional;
 mod coupling_flow;
+mod whole_flow;
 
-pub use conditional::Conditional;
+pub use conditional::{BaseDraws, Conditional, Drawn};
 pub use coupling_flow::{BuiltCouplingFlow, CouplingFlow};
 
 use crate::autodiff::Var;
@@ -16,6 +17,7 @@ use crate::nn::Pass;
 use crate::ops::fused_flow::FusedFlow;
 use crate::parameters::{Builder, Parameters};
 use crate::random::Key;
+use crate::tensor::Tensor;
 
 /// An inference network before it has weights: plain configuration. A seam that users extend.
 pub trait InferenceNetwork: Send + Sync {
@@ -58,6 +60,12 @@ pub trait BuiltInferenceNetwork: Send + Sync {
     /// its number and the weights alone.
     fn base_draws(&self, parameters: &Parameters, key: Key, first: u64, count: usize, out: &mut Vec<f32>)
     -> Result<()>;
+
+    /// Fills a tensor `[count, D]` on the network's device with the draws of [`base_draws`](Self::base_draws) from `first` on; false if
+    /// the device cannot make them, and then nothing is written.
+    fn fill_base_draws(&self, _key: Key, _first: u64, _to: &Tensor) -> Result<bool> {
+        Ok(false)
+    }
 
     /// The network with its weights packed for densities and draws, if it has such a form. It stays as it is when the weights
     /// change.

@@ -226,7 +226,7 @@ impl<L: Lanes> Point<L> {
     /// Replaces the block (in which [`Point::new`] left the exponentials) by the gradients of the parameters and returns that
     /// of the coordinate, for cotangents of the value and of the log-determinant.
     #[inline(always)]
-    pub(super) fn gradients(
+    pub(in crate::ops) fn gradients(
         &self,
         l: L,
         arguments: &Arguments,

@@ -33,8 +33,8 @@ mod kernel;
 mod shape;
 
 pub(super) use kernel::{Block, Point};
-pub(super) use shape::MOST_BINS;
 pub use shape::{Knots, Spline};
+pub(super) use shape::{MOST_BINS, forward as forward_at};
 
 use crate::device::Kernel;
 use crate::device::cpu::Launch;
@@ -112,7 +112,7 @@ pub(super) fn arguments_of(direction: Direction, spline: &Spline) -> Arguments {
 }
 
 /// The spline of a block of arguments, in f64.
-fn spline(arguments: &Arguments) -> Spline {
+pub(super) fn spline_of(arguments: &Arguments) -> Spline {
     let [left, bottom, least_width, least_height, width_span, height_span, least_bin_width, least_bin_height] = [
         arguments.left,
         arguments.bottom,
@@ -144,7 +144,7 @@ impl Operation for CouplingSpline {
     }
 
     fn infer(&self, inputs: &[Spec], attributes: &Attributes) -> Result<Products> {
-        let spline = spline(&attributes.get());
+        let spline = spline_of(&attributes.get());
         check_rows("coupling_spline", inputs, spline.parameters())?;
         let x = inputs[0].shape;
         Ok(Products::new(&[x, x.without_last()], &[]))
@@ -163,7 +163,7 @@ impl Operation for CouplingSpline {
 
     fn reference(&self, inputs: &[Array64], attributes: &Attributes) -> Vec<Array64> {
         let arguments: Arguments = attributes.get();
-        let (x, spline) = (&inputs[0], spline(&arguments));
+        let (x, spline) = (&inputs[0], spline_of(&arguments));
         let (mut y, mut log_det) = (Vec::new(), Vec::new());
         for (x, raw) in x.rows().zip(inputs[1].rows()) {
             let mut sum = 0.0;

@@ -148,7 +148,7 @@ fn least_total(bins: usize, least: f64, least_bin: f64) -> f64 {
 }
 
 /// Value and logarithm of the slope at `x`, as Durkan et al. (2019) write them.
-pub(super) fn forward(knots: &Knots, x: f64) -> (f64, f64) {
+pub(in crate::ops) fn forward(knots: &Knots, x: f64) -> (f64, f64) {
     let Some(bin) = Bin::find(knots, &knots.horizontal, x) else {
         let slope = knots.tail_slope();
         return (knots.vertical[0] + slope * (x - knots.horizontal[0]), slope.ln());

@@ -13,19 +13,17 @@
 
 mod cpu;
 mod gpu;
-mod maps;
 mod plan;
 mod program;
 mod tile;
 
 use std::sync::Arc;
 
-pub use plan::{CouplingKind, FlowPlan, FusedCoupling, FusedLayer};
-
 use crate::device::{Device, Kernel};
 use crate::error::{Error, Result};
 use crate::ops::coupling_spline;
 use crate::ops::flow_lanes::Direction;
+use crate::ops::flow_plan::FlowPlan;
 use crate::tensor::Tensor;
 
 /// All kernels of this kind.
@@ -80,7 +78,7 @@ pub enum RowConditions<'a> {
 
 impl FusedFlow {
     /// Packs the weights of a plan.
-    pub fn new(plan: &FlowPlan, device: &Device) -> Result<Self> {
+    pub fn new(plan: &FlowPlan<Vec<f32>>, device: &Device) -> Result<Self> {
         let encoded = plan.encode()?;
         let arguments = Arguments {
             dimension: plan.dimension() as u32,

@@ -1,11 +1,10 @@
 //! A tile of rows through all steps. Vectors hold one variable or feature of several rows: `[features, stride]`.
 
 use super::Arguments;
-use super::maps::{AffineMap, SplineMap, Target};
-use super::plan::{self, AFFINE, CLAMPED_AFFINE};
 use super::program::{Coupling, Layer, Program, Step};
 use crate::device::cpu::matrix::{AcrossProduct, Begin, BeginRows, PackedProduct, Transpose};
 use crate::device::cpu::{Isa, vector};
+use crate::ops::flow_maps::{Map, Target};
 
 /// Up to this many rows, packed weights are streamed and few sums of each are under way; with more, weights are read where
 /// they lie and rows fill vectors. The bits are the same.
@@ -251,13 +250,6 @@ impl Context<'_> {
             x: &mut memory.variables[first * stride..(first + n) * stride],
             log_det: memory.log_det,
         };
-        match coupling.kind {
-            AFFINE => self.isa.run(AffineMap { target, clamp: false }),
-            CLAMPED_AFFINE => self.isa.run(AffineMap { target, clamp: true }),
-            _ => {
-                debug_assert_eq!(coupling.kind, plan::SPLINE);
-                self.isa.run(SplineMap { target, arguments: self.arguments.spline });
-            }
-        }
+        Map { kind: coupling.kind, spline: self.arguments.spline }.forward(self.isa, target);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::forward::{Network, Tile};
-use super::network::{Span, TILE};
+use super::forward::Network;
+use super::network::Span;
 use crate::device::cpu::matrix::packed_length;
 use crate::device::cpu::scratch::with_scratch;
 use crate::device::cpu::{Launch, vector};
 use crate::ops::MOST_OPERANDS;
+use crate::ops::tiles::{TILE, Tile, groups, tiles};
 
 /// Where the gradients of weights go, by operand; empty where they are not wanted.
 pub(super) type Sums<'s> = [&'s mut [f32]; MOST_OPERANDS];
@@ -79,12 +80,12 @@ impl<'a> Walk<'a> {
 
     /// Tiles one after the other; their rows of `dx` and `dc`, and the sums, which go on from what is there where `goes_on` has
     /// the operand's bit.
-    fn group(&self, tiles: Range<usize>, mut goes_on: u32, sums: &mut Sums, [mut dx, mut dc]: [&mut [f32]; 2]) {
+    fn group(&self, range: Range<usize>, mut goes_on: u32, sums: &mut Sums, [mut dx, mut dc]: [&mut [f32]; 2]) {
         let arguments = &self.network.arguments;
         let of_x = if dx.is_empty() { 0 } else { arguments.x as usize };
         let of_c = if dc.is_empty() { 0 } else { arguments.c as usize };
         with_scratch(self.scratch(), |scratch| {
-            for index in tiles {
+            for index in range {
                 let tile = self.network.tile(index);
                 let (x, more) = std::mem::take(&mut dx).split_at_mut(tile.count * of_x);
                 let (c, rest) = std::mem::take(&mut dc).split_at_mut(tile.count * of_c);
@@ -132,7 +133,7 @@ impl<'a> Walk<'a> {
         let length = self.widest * TILE;
         let [result, sum, gate, input] = [0; 4].map(|_| take(length));
         let mut memory = Memory { result, sum, gate, input, packed: rest };
-        network.across(tile, self.dy, network.arguments.outputs(), memory.result);
+        tile.across(isa, self.dy, network.arguments.outputs(), memory.result);
         let spans = network.arguments.spans(tile.stride);
         for (index, layer) in network.layers().rev() {
             let size = layer.dense.outputs * tile.stride;
@@ -178,7 +179,8 @@ const CHUNK: usize = 8192;
 pub(super) fn backward(launch: &mut Launch) {
     let walk = Walk::new(launch);
     let (arguments, isa) = (walk.network.arguments, launch.isa);
-    let (groups, each) = arguments.groups();
+    let rows = arguments.rows as usize;
+    let (groups, each) = groups(rows);
     let mut outputs: Sums = std::array::from_fn(|operand| launch.output(operand));
     let dx = std::mem::take(&mut outputs[0]);
     let dc = if arguments.conditioned == 1 { std::mem::take(&mut outputs[1]) } else { &mut [] };
@@ -187,7 +189,7 @@ pub(super) fn backward(launch: &mut Launch) {
         return set.for_each(|(_, sum)| sum.fill(0.0));
     }
     if groups == 1 {
-        return walk.group(0..arguments.tiles(), arguments.added, &mut outputs, [dx, dc]);
+        return walk.group(0..tiles(rows), arguments.added, &mut outputs, [dx, dc]);
     }
     let lengths = outputs.each_ref().map(|output| output.len());
     let weights: usize = lengths.iter().sum();
@@ -200,7 +202,7 @@ pub(super) fn backward(launch: &mut Launch) {
             for (sum, length) in sums.iter_mut().zip(lengths) {
                 (*sum, own) = std::mem::take(&mut own).split_at_mut(length);
             }
-            let tiles = group * each..arguments.tiles().min((group + 1) * each);
+            let tiles = group * each..tiles(rows).min((group + 1) * each);
             walk.group(tiles, 0, &mut sums, [dx, dc]);
         });
         let (partial, mut start) = (&*partial, 0);

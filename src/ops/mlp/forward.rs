@@ -1,13 +1,14 @@
 //! A tile of rows through all layers.
 
 use super::mask::Masked;
-use super::network::{Arguments, Dense, Layer, MOST_LAYERS, Span, TILE, layers};
+use super::network::{Arguments, Dense, Layer, MOST_LAYERS, Span, layers};
 use super::norm::{Gain, Normalise};
 use crate::device::cpu::lanes::{self, Lanes};
-use crate::device::cpu::matrix::{ACROSS, AcrossProduct, BeginRows, Transpose};
+use crate::device::cpu::matrix::{AcrossProduct, BeginRows};
 use crate::device::cpu::scratch::with_scratch;
 use crate::device::cpu::{Isa, Launch, vector};
 use crate::math::Function;
+use crate::ops::tiles::{TILE, Tile};
 
 /// What all tiles read.
 pub(super) struct Network<'a> {
@@ -18,15 +19,6 @@ pub(super) struct Network<'a> {
     pub(super) c: &'a [f32],
     /// Empty without a norm.
     pub(super) gain: &'a [f32],
-}
-
-/// Some rows.
-#[derive(Clone, Copy)]
-pub(super) struct Tile {
-    pub(super) first: usize,
-    pub(super) count: usize,
-    /// Numbers of a feature in the tile's memory: the rows, rounded up to whole vectors.
-    pub(super) stride: usize,
 }
 
 impl<'a> Network<'a> {
@@ -53,9 +45,7 @@ impl<'a> Network<'a> {
     }
 
     pub(super) fn tile(&self, index: usize) -> Tile {
-        let first = index * TILE;
-        let count = TILE.min(self.arguments.rows as usize - first);
-        Tile { first, count, stride: count.next_multiple_of(ACROSS) }
+        Tile::new(index, self.arguments.rows as usize)
     }
 
     /// Numbers of working memory for [`Network::forward`].
@@ -63,30 +53,12 @@ impl<'a> Network<'a> {
         (self.arguments.inputs() + 3 * self.widest() + 1) * TILE
     }
 
-    /// The tile's rows of a matrix `[rows, width]` as `[width, stride]`, zero beyond the rows.
-    pub(super) fn across(&self, tile: Tile, matrix: &[f32], width: usize, to: &mut [f32]) {
-        let Tile { first, count, stride } = tile;
-        let (from, to) = (&matrix[first * width..][..count * width], &mut to[..width * stride]);
-        self.isa.run(Transpose {
-            from,
-            from_stride: width,
-            rows: count,
-            columns: width,
-            to,
-            to_stride: stride,
-            add: false,
-        });
-        if count < stride {
-            to.chunks_exact_mut(stride).for_each(|feature| feature[count..].fill(0.0));
-        }
-    }
-
     /// x and c side by side, `[inputs, stride]`, divided by the norm if there is one (the gain is not applied); its inverse
     /// for each row, `[stride]`.
     pub(super) fn input(&self, tile: Tile, to: &mut [f32], inverse: &mut [f32]) {
         let (of_x, of_c) = to.split_at_mut(self.arguments.x as usize * tile.stride);
-        self.across(tile, self.x, self.arguments.x as usize, of_x);
-        self.across(tile, self.c, self.arguments.c as usize, of_c);
+        tile.across(self.isa, self.x, self.arguments.x as usize, of_x);
+        tile.across(self.isa, self.c, self.arguments.c as usize, of_c);
         if !self.gain.is_empty() {
             let (values, stride) = (&mut to[..self.arguments.inputs() * tile.stride], tile.stride);
             self.isa.run(Normalise { values, stride, epsilon: self.arguments.epsilon, inverse });
@@ -161,7 +133,7 @@ impl<'a> Network<'a> {
             (_, false) => vector::with_derivative(isa, function, result, slope),
         }
         if mask.is_active() {
-            isa.run(Masked { mask, first_row: tile.first, stride, values: result, slopes: slope });
+            isa.run(Masked { mask, number: 0, first_row: tile.first, stride, values: result, slopes: slope });
         }
         if layer.arguments.adds_input() {
             vector::add_to(isa, input, result);
@@ -211,19 +183,7 @@ pub(super) fn forward(launch: &mut Launch) {
     launch.threads.for_each_rows(rows, TILE, pieces, |index, [y, kept]| {
         let tile = network.tile(index);
         with_scratch(network.scratch(), |scratch| {
-            let take = |result: &[f32]| {
-                let Tile { count, stride, .. } = tile;
-                let (from, to) = (&result[..outputs * stride], y);
-                isa.run(Transpose {
-                    from,
-                    from_stride: stride,
-                    rows: outputs,
-                    columns: count,
-                    to,
-                    to_stride: outputs,
-                    add: false,
-                });
-            };
+            let take = |result: &[f32]| tile.along(isa, result, outputs, y, false);
             network.forward(tile, keeps.then_some(kept), scratch, take);
         });
     });

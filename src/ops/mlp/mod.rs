@@ -24,12 +24,12 @@ mod backward;
 mod cases;
 mod forward;
 mod gpu;
-mod mask;
+pub(super) mod mask;
 mod network;
 mod norm;
 mod reference;
 mod steps;
-mod sums;
+pub(super) mod sums;
 
 use network::{Arguments, MOST_LAYERS};
 

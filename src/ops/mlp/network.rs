@@ -8,13 +8,6 @@ use crate::tensor::Shape;
 
 /// Most layers of one operation.
 pub(super) const MOST_LAYERS: usize = 3;
-/// Rows of a tile, a multiple of [`ACROSS`]: what a tile needs of a usual layer stays in the second-level cache.
-pub(super) const TILE: usize = 48;
-/// Rows for which sums over rows are formed by one thread, a multiple of [`TILE`].
-const GROUP: usize = 192;
-/// Most groups, beyond which they grow.
-const MOST_GROUPS: usize = 16;
-
 const NO_BRANCH: u32 = 0;
 const IDENTITY: u32 = 1;
 const PROJECTION: u32 = 2;
@@ -176,19 +169,6 @@ impl Arguments {
     pub(super) fn kept(&self) -> usize {
         let kept = self.states() * (self.rows as usize).next_multiple_of(ACROSS);
         if self.keep == 1 && kept <= MOST_KEPT { kept } else { 0 }
-    }
-
-    /// Tiles of the rows.
-    pub(super) fn tiles(&self) -> usize {
-        (self.rows as usize).div_ceil(TILE)
-    }
-
-    /// Groups of tiles whose sums over rows are formed one after the other, and tiles of each group.
-    pub(super) fn groups(&self) -> (usize, usize) {
-        let tiles = self.tiles();
-        let wanted = (self.rows as usize).div_ceil(GROUP).clamp(1, MOST_GROUPS);
-        let each = tiles.div_ceil(wanted).max(1);
-        (tiles.div_ceil(each), each)
     }
 }
 

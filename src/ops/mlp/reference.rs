@@ -31,7 +31,7 @@ pub(super) fn reference(inputs: &[Array64], arguments: Arguments) -> Vec<Array64
         }
         for layer in arguments.layers() {
             let LayerArguments { bias, branch_bias, mask, .. } = *layer;
-            let activate = |(feature, a)| match mask.factor(row, feature) {
+            let activate = |(feature, a)| match mask.factor(row, feature, 0) {
                 0.0 => 0.0,
                 factor => layer.function().value(a) * factor,
             };

@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use super::backward::{Features, Memory, Normalised, Sums, Walk};
-use super::forward::{Network, Tile};
+use super::forward::Network;
 use super::network::{Dense, Layer};
 use super::norm::{self, Gain};
 use super::sums::Totals;
-use crate::device::cpu::matrix::{
-    self, AcrossProduct, Begin, BeginRows, PackedProduct, Transpose, View, packed_length,
-};
+use crate::device::cpu::matrix::{self, AcrossProduct, Begin, BeginRows, PackedProduct, View, packed_length};
+use crate::ops::tiles::Tile;
 
 impl<'a> Walk<'a> {
     /// The input of the first layer, as the forward pass had it.
@@ -120,7 +119,7 @@ impl<'a> Walk<'a> {
         [dx, dc]: &mut [&mut [f32]; 2],
         memory: &mut Memory,
     ) {
-        let (arguments, isa, Tile { count, stride, .. }) = (&self.network.arguments, self.network.isa, tile);
+        let (arguments, isa, Tile { stride, .. }) = (&self.network.arguments, self.network.isa, tile);
         let (x, inputs, gain) = (arguments.x as usize, arguments.inputs(), arguments.gain());
         let wants_gain = normalised.is_some() && self.wants(gain);
         if dx.is_empty() && dc.is_empty() && !wants_gain {
@@ -140,15 +139,7 @@ impl<'a> Walk<'a> {
         }
         for (operand, to, width, at) in [(0, dx, x, 0), (1, dc, arguments.c as usize, x)] {
             if !to.is_empty() {
-                isa.run(Transpose {
-                    from: &memory.input[(at - first) * stride..][..width * stride],
-                    from_stride: stride,
-                    rows: width,
-                    columns: count,
-                    to,
-                    to_stride: width,
-                    add: self.adds(operand),
-                });
+                tile.along(isa, &memory.input[(at - first) * stride..], width, to, self.adds(operand));
             }
         }
     }

@@ -4,11 +4,11 @@ use crate::device::cpu::lanes::{Kernel, Lanes};
 
 /// Adds the sum of the first `count` numbers of each feature, `[features, stride]`, to its total: always in eight partial sums, so
 /// that all instruction sets add in the same order.
-pub(super) struct Totals<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) stride: usize,
-    pub(super) count: usize,
-    pub(super) to: &'a mut [f32],
+pub(in crate::ops) struct Totals<'a> {
+    pub(in crate::ops) values: &'a [f32],
+    pub(in crate::ops) stride: usize,
+    pub(in crate::ops) count: usize,
+    pub(in crate::ops) to: &'a mut [f32],
 }
 
 impl Kernel for Totals<'_> {
