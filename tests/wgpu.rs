@@ -34,12 +34,13 @@ const STEPS: usize = 50;
 const BEFORE: usize = 3;
 
 /// Losses of the last fifty steps of a training with a simulator's default networks, on both devices from the state that the CPU has
-/// saved before.
-fn losses(simulator: impl Simulator + Clone + 'static, batch_size: usize) -> [Vec<f64>; 2] {
+/// saved before. With a seed for which no unit comes to a kink of its activation so closely that rounding decides on its side:
+/// from there on these are two trainings. (Of the epidemic's seeds 1 to 6 that happens with 5, at step 22; the others stay within 2e-5.)
+fn losses(simulator: impl Simulator + Clone + 'static, batch_size: usize, seed: u64) -> [Vec<f64>; 2] {
     let folder = tempfile::tempdir().unwrap();
     let fit = Fit { epochs: BEFORE + 1, batches_per_epoch: STEPS, batch_size, ..Fit::default() };
     let build = |device: Device| {
-        BasicWorkflow::for_simulator(simulator.clone()).unwrap().seed(5).device(device).checkpoints(folder.path())
+        BasicWorkflow::for_simulator(simulator.clone()).unwrap().seed(seed).device(device).checkpoints(folder.path())
     };
     let mut killer = Killer((BEFORE * STEPS) as u64);
     let mut workflow = build(Device::cpu()).build().unwrap();
@@ -65,13 +66,13 @@ fn agree(ours: &[f64], cpu: &[f64]) {
 
 #[test]
 fn fifty_steps_of_the_regression_have_the_losses_of_the_cpu() {
-    let [ours, cpu] = losses(LinearRegression::default(), 32);
+    let [ours, cpu] = losses(LinearRegression::default(), 32, 5);
     agree(&ours, &cpu);
 }
 
 #[test]
 fn fifty_steps_of_an_epidemic_have_the_losses_of_the_cpu() {
-    let [ours, cpu] = losses(Sir::default(), 8);
+    let [ours, cpu] = losses(Sir::default(), 8, 6);
     agree(&ours, &cpu);
 }
 
@@ -121,7 +122,8 @@ fn models_move(network: CouplingFlow) {
     for (ours, cpu) in ours.iter().zip(&cpu) {
         assert!((ours - cpu).abs() < 1e-4 * cpu.abs().max(1.0), "{ours}, on the CPU {cpu}");
     }
-    let draws = |workflow: &BasicWorkflow| workflow.sample(&data, 50).unwrap();
+    // Enough for a GPU to make the base draws itself.
+    let draws = |workflow: &BasicWorkflow| workflow.sample(&data, 300).unwrap();
     let (ours, cpu) = (draws(&moved), draws(&trained));
     for key in ["beta", "sigma"] {
         for (ours, cpu) in values(&ours, key).iter().zip(values(&cpu, key)) {
