@@ -374,7 +374,7 @@ fn joint_text(joint: &JointCheck, p_value: f64) -> String {
     };
     format!(
         "{fault}, with {chance}, below {FAMILY_LEVEL}; where the single parameters are fine, try a more flexible inference \
-         network (more layers, flow matching) and train longer"
+         network (splines, more layers) and train longer"
     )
 }
 

@@ -5,8 +5,8 @@
 //! rows, and weights are read where they lie; a few rows alone are streamed through packed weights instead, with the same bits.
 //! What the condition adds to the first layer of each coupling is computed once for all draws of a data set.
 //!
-//! Not differentiable, so not in the table of operations: training uses the operations of the tape. Results agree with those
-//! up to rounding: a first layer adds up bias, condition and given variables in this order, the tape bias, given variables and
+//! Not differentiable, so not in the table of operations: training uses [`CouplingFlow`](super::CouplingFlow). Results agree with
+//! its own up to rounding: a first layer adds up bias, condition and given variables in this order, there bias, given variables and
 //! condition. A row's result depends on nothing but the row.
 //!
 //! [`FlowPlan`] describes the flow; [`FusedFlow`] is the plan with packed weights.
